@@ -1,0 +1,69 @@
+package strategy
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Container is the port through which a strategy reaches its service. The docker package implements it.
+type Container interface {
+	// Info is what the engine told when the port was made.
+	Info() Info
+	// Exec runs one command inside the container and returns nil only when its streams have ended and the engine
+	// confirmed exit code 0. When ctx ends, the command inside the container is ended too. A non-zero exit is an
+	// *ExitError.
+	Exec(ctx context.Context, cmd Command) error
+	// Help runs the helper container beside this one and returns nil only when its trailer has arrived.
+	Help(ctx context.Context, cmd HelperCommand) error
+}
+
+// Command is one command inside the container.
+type Command struct {
+	Args   []string  // argv: never holds a secret
+	Env    []string  // KEY=value, added to the container's own
+	User   string    // empty: the container's own
+	Stdin  io.Reader // nil: none. An error from Stdin other than io.EOF ends the command and is returned.
+	Stdout io.Writer // nil: discarded
+	Stderr io.Writer // nil: only the tail, for the error
+}
+
+// HelperCommand is one operation of the helper program (see runner/helper) on paths of the container.
+type HelperCommand struct {
+	Op       string   // "archive", "restore", "recover"
+	Args     any      // JSON for the operation; never holds a secret
+	Paths    []string // absolute container paths; each must lie on a mount
+	Writable bool     // mounts are read-only otherwise
+	Stdin    io.Reader
+	Stdout   io.Writer
+	Trailer  any // pointer, filled from the trailer's JSON; nil: ignored
+}
+
+// Info is one container as the engine describes it.
+type Info struct {
+	ID          string
+	Name        string // without the leading slash
+	Image       string // as configured
+	ImageID     string
+	ImageDigest string // repo digest where known (only after Inspect)
+	Labels      map[string]string
+	State       string // created, running, paused, restarting, removing, exited, dead
+	Mounts      []Mount
+	StopTimeout time.Duration // 0: not set (only after Inspect)
+	AutoRemove  bool          // --rm: a stop would delete it (only after Inspect)
+}
+
+// Mount is one mount of a container.
+type Mount struct {
+	Type        string // volume, bind, tmpfs, …
+	Name        string
+	Source      string
+	Destination string
+	ReadWrite   bool
+}
+
+// ExitError is a command that ran and said no.
+type ExitError struct {
+	Code   int
+	Stderr string // its tail, bounded
+}

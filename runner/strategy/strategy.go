@@ -1,0 +1,62 @@
+package strategy
+
+import (
+	"context"
+	"io"
+)
+
+// Strategy reads a consistent copy out of one container and puts it back.
+type Strategy interface {
+	// Dump writes one complete raw backup to w and returns nil only once the source confirmed success.
+	// The report holds the engine's version and warnings (files that changed meanwhile, …).
+	Dump(ctx context.Context, c Container, opt Options, w io.Writer) (Report, error)
+	// Restore reads r to its end and only then commits: r withholds io.EOF, with an error in its place, until
+	// the stored hash and the proof agree. It ends in the old state or the new one, never between, where the
+	// engine allows it. A strategy that cannot stage says so in its Entry, and is given an r that was checked
+	// in an earlier pass.
+	Restore(ctx context.Context, c Container, opt Options, r io.Reader) (Report, error)
+}
+
+// Recoverer is a strategy whose restore can leave something behind when the appliance dies in the middle.
+type Recoverer interface {
+	// Recover finishes or undoes the restore that opt.Token names, and is harmless when there is nothing to do.
+	Recover(ctx context.Context, c Container, opt Options) error
+}
+
+// Options are a job's settings as far as strategies care.
+type Options struct {
+	Token        string   // id of the run or restore: names staging places, never reused
+	Databases    []string // nil: all that the account can see
+	User         string
+	PasswordEnv  string
+	PasswordFile string
+	Paths        []string // nil: the strategy's default
+	Exclude      []string
+
+	DumpCommand, RestoreCommand string
+}
+
+// Report is what a strategy has to tell beyond the bytes.
+type Report struct {
+	EngineVersion string   // "17.2"; empty where there is none
+	Warnings      []string // sentences for the record
+	Restored      *Proof   // after Restore: what was counted in the restored state; nil where it cannot be counted
+}
+
+// Prover follows one raw stream and says at its end what was in it.
+type Prover interface {
+	io.Writer // never returns an error: a broken stream is told by Proof
+	// Proof is called once, after the last Write; an error says why the stream is not whole.
+	Proof() (Proof, error)
+}
+
+// Proof is what a complete stream held. Totals are 0 where the format has no such thing.
+type Proof struct {
+	Format  string           `json:"format"` // "pg_dump", "tar"
+	Tables  int64            `json:"tables,omitempty"`
+	Rows    int64            `json:"rows,omitempty"`
+	Entries int64            `json:"entries,omitempty"`
+	Bytes   int64            `json:"bytes,omitempty"`  // content bytes, as the format counts them
+	Digest  string           `json:"digest,omitempty"` // order-independent digest over the content, where there is one
+	Detail  map[string]int64 `json:"detail,omitempty"` // rows per table, …: bounded by the prover
+}
