@@ -2,6 +2,7 @@ package strategy
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 )
@@ -67,3 +68,6 @@ type ExitError struct {
 	Code   int
 	Stderr string // its tail, bounded
 }
+
+// ErrNoContainer is a container that the engine does not know (any more).
+var ErrNoContainer = errors.New("no such container")
