@@ -3,6 +3,7 @@ package strategy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 )
@@ -38,6 +39,8 @@ type HelperCommand struct {
 	Stdin    io.Reader
 	Stdout   io.Writer
 	Trailer  any // pointer, filled from the trailer's JSON; nil: ignored
+
+	Started func(time.Duration) // told how long the helper took until it was ready; nil: nobody asks
 }
 
 // Info is one container as the engine describes it.
@@ -67,6 +70,21 @@ type Mount struct {
 type ExitError struct {
 	Code   int
 	Stderr string // its tail, bounded
+
+	// Missing: the container has no such program, or it cannot be run; nothing of it has been run.
+	Missing bool
+}
+
+// Error tells what the command said last, or at least how it ended.
+func (e *ExitError) Error() string {
+	switch {
+	case e.Stderr != "":
+		return fmt.Sprintf("exit code %d: %s", e.Code, e.Stderr)
+	case e.Code == 137:
+		return "exit code 137: killed (by hand, with its container, or for lack of memory)"
+	default:
+		return fmt.Sprintf("exit code %d", e.Code)
+	}
 }
 
 // ErrNoContainer is a container that the engine does not know (any more).
