@@ -22,7 +22,7 @@ LABEL org.opencontainers.image.title="simpledeploy-backup" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="${SOURCE_URL}" \
-      io.simpledeploy.backup.role="appliance"
+      com.simpledeploy.backup.role="appliance"
 COPY LICENSE /LICENSE
 COPY --from=build /simpledeploy-backup /usr/local/bin/simpledeploy-backup
 # An image from scratch has no /tmp, and a few storage backends want one.
