@@ -1,0 +1,64 @@
+package docker
+
+import (
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/simpledeploy/backup/runner/strategy"
+)
+
+// fromSummary is what a list tells of a container.
+func fromSummary(s container.Summary) strategy.Info {
+	return strategy.Info{
+		ID:      s.ID,
+		Name:    ownName(s.Names),
+		Image:   s.Image,
+		ImageID: s.ImageID,
+		Labels:  s.Labels,
+		State:   string(s.State),
+		Mounts:  mountsOf(s.Mounts),
+	}
+}
+
+// fromInspect is all that the engine tells of a container.
+func fromInspect(r container.InspectResponse) strategy.Info {
+	info := strategy.Info{Mounts: mountsOf(r.Mounts)}
+	if r.ContainerJSONBase != nil {
+		info.ID, info.Name, info.ImageID = r.ID, strings.TrimPrefix(r.Name, "/"), r.Image
+		if r.State != nil {
+			info.State = string(r.State.Status)
+		}
+		if r.HostConfig != nil {
+			info.AutoRemove = r.HostConfig.AutoRemove
+		}
+	}
+	if r.Config != nil {
+		info.Image, info.Labels = r.Config.Image, r.Config.Labels
+		if r.Config.StopTimeout != nil {
+			info.StopTimeout = time.Duration(*r.Config.StopTimeout) * time.Second
+		}
+	}
+	return info
+}
+
+// ownName picks the container's own name: links add names of the form /other/alias.
+func ownName(names []string) string {
+	for _, n := range names {
+		if n = strings.TrimPrefix(n, "/"); !strings.Contains(n, "/") {
+			return n
+		}
+	}
+	return ""
+}
+
+func mountsOf(points []container.MountPoint) []strategy.Mount {
+	var mounts []strategy.Mount
+	for _, p := range points {
+		mounts = append(mounts, strategy.Mount{
+			Type: string(p.Type), Name: p.Name, Source: p.Source, Destination: p.Destination, ReadWrite: p.RW,
+		})
+	}
+	return mounts
+}
