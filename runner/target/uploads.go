@@ -1,0 +1,68 @@
+package target
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/rclone/rclone/fs"
+)
+
+// abortUploads ends the run's unfinished multipart uploads, which cost money and are in no listing. rclone's own
+// clean-up lists them by a prefix without a slash at its end, so that of "backups" would end those of
+// "backups-other/" too: here they are listed, those of our own keys picked out, and the clean-up is called for each
+// key alone. Behind a remote that wraps another one the keys cannot be told; the storage's own rule for unfinished
+// uploads has to end those.
+func (t *Target) abortUploads(ctx context.Context, folder, runID string) error {
+	remote, err := t.connect(ctx)
+	if err != nil || fs.Type(remote) != "s3" {
+		return err
+	}
+	keys, err := unfinished(ctx, remote)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, key := range keys {
+		if !belongsTo(key, folder, runID) {
+			continue
+		}
+		// Older than minus a day is all: the storage's clock may be ahead of ours.
+		alone, err := open(ctx, t.path+key+"/")
+		if err == nil {
+			_, err = alone.Features().Command(ctx, "cleanup", nil, map[string]string{"max-age": "-24h"})
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("end the unfinished upload of %s: %w", key, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// unfinished lists the keys below the target's folder that an upload was begun for.
+func unfinished(ctx context.Context, remote fs.Fs) ([]string, error) {
+	listed, err := remote.Features().Command(ctx, "list-multipart-uploads", nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("list unfinished uploads: %w", err)
+	}
+	b, err := json.Marshal(listed) // the S3 client's own types, read by their names
+	if err != nil {
+		return nil, fmt.Errorf("list unfinished uploads: %w", err)
+	}
+	var byBucket map[string][]struct{ Key string }
+	if err := json.Unmarshal(b, &byBucket); err != nil {
+		return nil, fmt.Errorf("list unfinished uploads: %w", err)
+	}
+	var keys []string
+	for bucket, uploads := range byBucket {
+		for _, upload := range uploads {
+			if key, inside := strings.CutPrefix(path.Join(bucket, upload.Key), strings.Trim(remote.Root(), "/")+"/"); inside {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys, nil
+}
