@@ -60,6 +60,7 @@ func importProgram(ctx context.Context, image string, content []byte) error {
 	_, err := docker(ctx, &archive, "import",
 		"--change", `ENTRYPOINT ["/simpledeploy-backup"]`,
 		"--change", `VOLUME /data`,
+		"--change", `HEALTHCHECK --interval=1s CMD ["/simpledeploy-backup", "healthcheck"]`,
 		"--change", `LABEL `+builtLabel+`=true`,
 		"-", image)
 	if err != nil {
