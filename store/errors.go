@@ -55,7 +55,7 @@ func explain(path string, err error) error {
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("store %s: %w: free some space there (%w)", path, ErrFull, err)
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf("store %s: %w: put a good copy in its place, or move it away to begin with an empty record (%w)", path, ErrDamaged, err)
+		return fmt.Errorf("store %s: %w: put a good copy in its place, or move it away to begin with an empty record; its -wal and -shm go with it (%w)", path, ErrDamaged, err)
 	case sqlite3.SQLITE_READONLY:
 		return fmt.Errorf("store %s: the file or its disk is read-only: mount it writable (%w)", path, err)
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM:

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
@@ -40,8 +41,7 @@ func migrate(ctx context.Context, db *sql.DB, path string, fsys fs.FS) (int, err
 	want := int(sources[len(sources)-1].Version)
 	switch {
 	case have > want && oldest > want:
-		return 0, fmt.Errorf("%s: %w: the file has schema %d, which a program with schema %d or newer can use, and this one has %d: start a newer version, or put the snapshot %s in its place",
-			path, ErrTooNew, have, oldest, want, snapshotPath(path, want))
+		return 0, tooNew(path, have, oldest, want)
 	case have >= want:
 		return have, nil
 	case have > 0:
@@ -53,6 +53,20 @@ func migrate(ctx context.Context, db *sql.DB, path string, fsys fs.FS) (int, err
 		return 0, fmt.Errorf("upgrade from schema %d to %d: %w", have, want, err)
 	}
 	return want, nil
+}
+
+func tooNew(path string, have, oldest, want int) error {
+	remedy := "start a newer version"
+	if old := snapshotPath(path, want); exists(old) {
+		// A log that stays behind would be played into the other file.
+		remedy += fmt.Sprintf(", or remove %s, its -wal and its -shm and put %s in its place (what was recorded since is lost)", path, old)
+	}
+	return fmt.Errorf("%s: %w: it has schema %d, for programs with schema %d or newer, and this one has %d: %s", path, ErrTooNew, have, oldest, want, remedy)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // fileSchema reads the schema of the file, and the oldest one whose program can use it; zeros for a new file.

@@ -146,7 +146,7 @@ func writerDSN(path string) string {
 }
 
 func readerDSN(path string) string {
-	return dsn(path, "mode=ro", "_pragma=busy_timeout(10000)", "_pragma=query_only(1)", "_pragma=foreign_keys(1)",
+	return dsn(path, "mode=ro", "_pragma=busy_timeout(10000)", "_pragma=foreign_keys(1)",
 		"_pragma=temp_store(2)")
 }
 

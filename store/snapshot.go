@@ -27,9 +27,8 @@ func snapshot(ctx context.Context, db *sql.DB, path string) (err error) {
 		return err
 	}
 	defer func() {
-		err = errors.Join(err, f.Close())
-		if err != nil {
-			err = errors.Join(err, os.Remove(partial))
+		if err = errors.Join(err, f.Close()); err != nil {
+			os.Remove(partial) // already renamed when only the folder's sync went wrong
 		}
 	}()
 	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", partial); err != nil {
