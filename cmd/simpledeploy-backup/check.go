@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/simpledeploy/backup/labels"
+	"github.com/simpledeploy/backup/labels/composefile"
+)
+
+// checkReport is what check prints with --json.
+type checkReport struct {
+	Jobs        []string         `json:"jobs"`
+	Problems    []labels.Problem `json:"problems"`
+	Warnings    []labels.Warning `json:"warnings"`
+	Unprotected []string         `json:"unprotected"`
+}
+
+func checkCommand() command {
+	return command{
+		name: "check", args: "[FILE...]", short: "Check the labels of Compose files, before anything is deployed",
+		long: "Without a file it reads the one that Compose would. Targets are those of the environment and of --targets.\n" +
+			"Ends with 3 when a label is wrong, or when a service keeps state and has no backup.",
+		example: "simpledeploy-backup check compose.yaml --targets local,offsite",
+		setup: func(fs *flag.FlagSet) action {
+			asJSON := jsonFlag(fs)
+			targets := fs.String("targets", "", "`NAMES` of targets that the appliance will have, comma separated")
+			return func(ctx context.Context, p *program, args []string) error {
+				files, err := composeFiles(args)
+				if err != nil {
+					return err
+				}
+				report, err := p.check(ctx, files, *targets)
+				if err != nil {
+					return err
+				}
+				if *asJSON {
+					err = p.printJSON(report)
+				} else {
+					p.printReport(report)
+				}
+				if err == nil && len(report.Problems)+len(report.Unprotected) > 0 {
+					return &exitError{exitProblems, nil}
+				}
+				return err
+			}
+		},
+	}
+}
+
+// composeFiles are the named ones, else those that Compose itself would take.
+func composeFiles(args []string) ([]string, error) {
+	if len(args) > 0 {
+		return args, nil
+	}
+	for _, base := range []string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"} {
+		if _, err := os.Stat(base); err != nil {
+			continue
+		}
+		files := []string{base}
+		stem, ext, _ := strings.Cut(base, ".")
+		override := stem + ".override." + ext
+		if _, err := os.Stat(override); err == nil {
+			files = append(files, override)
+		}
+		return files, nil
+	}
+	return nil, usageErrorf("check: there is no compose.yaml here; name a file")
+}
+
+func (p *program) check(ctx context.Context, files []string, targets string) (checkReport, error) {
+	cfg, err := loadConfig(p.environ)
+	if err != nil {
+		return checkReport{}, err
+	}
+	for name := range strings.SplitSeq(targets, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			cfg.Targets[strings.ToLower(name)] = ""
+		}
+	}
+	decoder, err := newDecoder(cfg)
+	if err != nil {
+		return checkReport{}, err
+	}
+	var env []string
+	for name, value := range p.environ {
+		env = append(env, name+"="+value)
+	}
+	containers, problems, err := composefile.Load(ctx, files, env)
+	if err != nil {
+		return checkReport{}, errors.Join(errors.New("read the Compose files"), err)
+	}
+	return report(decoder.Decode(containers), problems), nil
+}
+
+func report(services []labels.Service, problems []labels.Problem) checkReport {
+	r := checkReport{Jobs: []string{}, Problems: append([]labels.Problem{}, problems...), Warnings: []labels.Warning{}, Unprotected: []string{}}
+	for _, s := range services {
+		for _, j := range s.Jobs {
+			r.Jobs = append(r.Jobs, fmt.Sprintf("%s: %s, %s, to %s", j.ID(), j.Strategy, j.Schedule.Words(), strings.Join(j.Targets, ", ")))
+		}
+		r.Problems = append(r.Problems, s.Problems...)
+		r.Warnings = append(r.Warnings, s.Warnings...)
+		if s.Stateful && len(s.Jobs) == 0 && len(s.Problems) == 0 {
+			r.Unprotected = append(r.Unprotected, s.Project+"/"+s.Service)
+		}
+	}
+	return r
+}
+
+func (p *program) printReport(r checkReport) {
+	for _, job := range r.Jobs {
+		fmt.Fprintln(p.out, "ok: "+printable(job))
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintln(p.out, problemLine("warning", selector{w.Project, w.Service, w.Job}, w.Label, w.Value, w.Why, w.Suggestion))
+	}
+	for _, x := range r.Problems {
+		fmt.Fprintln(p.out, problemLine("problem", selector{x.Project, x.Service, x.Job}, x.Label, x.Value, x.Why, x.Suggestion))
+	}
+	for _, name := range r.Unprotected {
+		fmt.Fprintln(p.out, "problem: "+printable(name)+": keeps state and has no backup; give it labels, or simpledeploy.backup.enable: \"false\"")
+	}
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/simpledeploy/backup/status"
+)
+
+func historyCommand() command {
+	return command{
+		name: "history", args: "[PROJECT[/SERVICE[/JOB]]]", short: "List runs, newest first, or tell all of one",
+		example: "simpledeploy-backup history shop/db --limit 10\nsimpledeploy-backup history --run 01k9zq3v8t6x2m4n",
+		setup: func(fs *flag.FlagSet) action {
+			asJSON := jsonFlag(fs)
+			limit := fs.Int("limit", 20, "at most `N` runs")
+			state := fs.String("state", "", "only runs in this `STATE`: queued, running, succeeded, partial, failed, skipped, interrupted")
+			id := fs.String("run", "", "tell all of the run with this `ID`")
+			return func(ctx context.Context, p *program, args []string) error {
+				only, err := optionalSelector(args, 1)
+				if err != nil {
+					return err
+				}
+				server, err := p.server()
+				if err != nil {
+					return err
+				}
+				if *id != "" {
+					run, err := server.Run(ctx, *id)
+					if err != nil {
+						return err
+					}
+					return p.printRun(run, *asJSON)
+				}
+				runs, err := server.Runs(ctx, runQuery(only, *state, *limit))
+				if err != nil {
+					return err
+				}
+				if *asJSON {
+					return p.printJSON(runs)
+				}
+				return p.printRuns(runs.Runs)
+			}
+		},
+	}
+}
+
+func runQuery(only selector, state string, limit int) url.Values {
+	q := url.Values{}
+	for key, value := range map[string]string{
+		"project": only.project, "service": only.service, "job": only.job, "state": state, "limit": strconv.Itoa(limit),
+	} {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	return q
+}
+
+func (p *program) printRuns(runs []status.Run) error {
+	t := newTable(p.out, "RUN", "JOB", "STATE", "TRIGGER", "QUEUED", "TOOK", "STORED", "HELD BY")
+	for _, r := range runs {
+		state := r.State
+		if r.Cause != "" {
+			state += " (" + r.Cause + ")"
+		}
+		t.row(r.ID, r.Project+"/"+r.Service+"/"+r.Job, state, r.Trigger, moment(r.QueuedAt),
+			span(time.Duration(r.DurationMS)*time.Millisecond), size(r.StoredBytes), holders(r))
+	}
+	return t.flush()
+}
+
+// holders names the targets that hold the backup.
+func holders(r status.Run) string {
+	var names []string
+	for _, a := range r.Artifacts {
+		switch a.State {
+		case "present", "verified":
+			names = append(names, a.Target)
+		default:
+			names = append(names, a.Target+" ("+a.State+")")
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func (p *program) printRun(r status.Run, asJSON bool) error {
+	if asJSON {
+		return p.printJSON(r)
+	}
+	t := newTable(p.out)
+	line := func(name, value string) {
+		if value != "" {
+			t.row(name, value)
+		}
+	}
+	line("run", r.ID)
+	line("job", r.Project+"/"+r.Service+"/"+r.Job)
+	line("state", r.State)
+	line("cause", r.Cause)
+	line("error", r.Error)
+	line("trigger", r.Trigger)
+	line("strategy", r.Strategy)
+	line("image", r.Image)
+	line("engine version", r.EngineVersion)
+	line("queued", moment(r.QueuedAt))
+	line("started", moment(r.StartedAt))
+	line("released", moment(r.ReleasedAt))
+	line("finished", moment(r.FinishedAt))
+	line("took", span(time.Duration(r.DurationMS)*time.Millisecond))
+	line("raw", size(r.RawBytes))
+	line("stored", size(r.StoredBytes))
+	line("sha256", r.SHA256)
+	line("proof", proofText(r.Proof))
+	for _, a := range r.Artifacts {
+		line("target "+a.Target, fmt.Sprintf("%s, %s, %s", a.State, confirmed(a.Hash), a.Key))
+		line("", a.Error)
+	}
+	for _, w := range r.Warnings {
+		line("warning", w)
+	}
+	return t.flush()
+}
+
+// confirmed says how far the storage vouches for what it holds.
+func confirmed(hash string) string {
+	if hash == "" {
+		return "size compared"
+	}
+	return "size and " + strings.SplitN(hash, ":", 2)[0] + " compared"
+}

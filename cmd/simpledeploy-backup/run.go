@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+
+	"github.com/simpledeploy/backup/status"
+)
+
+func runCommand() command {
+	return command{
+		name: "run", args: "PROJECT[/SERVICE[/JOB]]", short: "Back up now, wait for the end, and say how it went",
+		long: "A job that is at work already is queued behind itself. Interrupting the command leaves the runs going.\n" +
+			"Ends with 3 when a backup is held by fewer targets than wanted, with 1 when there is none.",
+		example: "simpledeploy-backup run shop\nsimpledeploy-backup run shop/db --keep",
+		setup: func(fs *flag.FlagSet) action {
+			asJSON := jsonFlag(fs)
+			detach := fs.Bool("detach", false, "print the ids of the runs and do not wait")
+			keep := fs.Bool("keep", false, "pin the backup: pruning leaves it alone until it is unpinned")
+			return func(ctx context.Context, p *program, args []string) error {
+				if len(args) != 1 {
+					return usageErrorf("run: say what: run PROJECT[/SERVICE[/JOB]]")
+				}
+				what, err := parseSelector(args[0], 1)
+				if err != nil {
+					return err
+				}
+				server, err := p.server()
+				if err != nil {
+					return err
+				}
+				ids, err := server.StartRuns(ctx, what.project, what.service, what.job, *keep)
+				if err != nil {
+					return err
+				}
+				if *detach {
+					return p.printStarted(ids, *asJSON)
+				}
+				return p.waitForRuns(ctx, server, ids, *asJSON)
+			}
+		},
+	}
+}
+
+func (p *program) printStarted(ids []string, asJSON bool) error {
+	if asJSON {
+		return p.printJSON(status.RunIDs{Runs: ids})
+	}
+	for _, id := range ids {
+		fmt.Fprintln(p.out, id)
+	}
+	return nil
+}
+
+// waitForRuns follows one run after the other; they may well be at work side by side.
+func (p *program) waitForRuns(ctx context.Context, server *status.Client, ids []string, asJSON bool) error {
+	var runs []status.Run
+	for _, id := range ids {
+		err := p.follow(ctx, "run "+id, func(ctx context.Context) (status.Progress, error) { return server.RunProgress(ctx, id) })
+		if err != nil {
+			return err
+		}
+		run, err := server.Run(ctx, id)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, run)
+	}
+	if asJSON {
+		if err := p.printJSON(status.Runs{Runs: runs}); err != nil {
+			return err
+		}
+	} else if err := p.printRuns(runs); err != nil {
+		return err
+	}
+	return outcome(runs, asJSON)
+}
+
+// outcome is the worst of what happened.
+func outcome(runs []status.Run, quiet bool) error {
+	code, why := exitOK, ""
+	for _, r := range runs {
+		name := r.Project + "/" + r.Service + "/" + r.Job
+		switch {
+		case r.State == "succeeded":
+		case r.State == "partial" && code != exitFailed:
+			code, why = exitProblems, fmt.Sprintf("%s: partial: %s", name, holders(r))
+		case r.State != "partial":
+			code, why = exitFailed, fmt.Sprintf("%s: %s: %s", name, r.State, r.Error)
+		}
+	}
+	switch {
+	case code == exitOK:
+		return nil
+	case quiet:
+		return &exitError{code, nil}
+	}
+	return &exitError{code, fmt.Errorf("%s", printable(why))}
+}
