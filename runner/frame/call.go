@@ -172,8 +172,12 @@ func readTrailer(r io.Reader, n int) (trailer, error) {
 	return t, nil
 }
 
-// endOf makes every way in which a connection can end early recognisable as ErrNoTrailer.
+// endOf makes every way in which a connection can end early recognisable as ErrNoTrailer. One that talks nonsense
+// did not end early.
 func endOf(err error) error {
+	if errors.Is(err, errProtocol) {
+		return err
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return ErrNoTrailer
 	}

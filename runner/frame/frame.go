@@ -31,6 +31,8 @@ const (
 // ErrNoTrailer tells that the helper's stream ended before its trailer: nothing that came before it counts.
 var ErrNoTrailer = errors.New("the helper's stream ended without a trailer")
 
+var errProtocol = errors.New("read frame: the other side does not speak this protocol")
+
 // Request is one operation on some roots.
 type Request struct {
 	Op    string          `json:"op"`
@@ -99,10 +101,10 @@ func readHeader(r io.Reader) (kind byte, n int, err error) {
 	case kindEnd:
 		limit = 0
 	default:
-		return 0, 0, fmt.Errorf("read frame: unknown kind %#x: the other side does not speak this protocol", kind)
+		return 0, 0, fmt.Errorf("%w: unknown kind %#x", errProtocol, kind)
 	}
 	if n > limit {
-		return 0, 0, fmt.Errorf("read frame: %d bytes in a frame of kind %q, at most %d are allowed", n, kind, limit)
+		return 0, 0, fmt.Errorf("%w: %d bytes in a frame of kind %q, at most %d are allowed", errProtocol, n, kind, limit)
 	}
 	return kind, n, nil
 }
