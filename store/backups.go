@@ -5,9 +5,10 @@ import (
 	"errors"
 )
 
-const backupRuns = "SELECT " + runColumns + ` FROM runs WHERE state IN ('succeeded', 'partial') AND id IN
-	(SELECT run_id FROM artifacts WHERE held = 1 AND project = ? AND service = ? AND job = ?)
-	ORDER BY queued_at DESC, id DESC`
+// The cross join keeps the planner from walking through all runs of these states: what is held are few.
+const backupRuns = "SELECT " + runColumns + ` FROM (SELECT DISTINCT run_id AS held_run FROM artifacts
+	WHERE held = 1 AND project = ? AND service = ? AND job = ?) CROSS JOIN runs ON id = held_run
+	WHERE +state IN ('succeeded', 'partial') ORDER BY queued_at DESC, id DESC`
 
 // All artifacts of the runs that have one that is held, the others included.
 const backupArtifacts = "SELECT " + artifactColumns + ` FROM artifacts WHERE run_id IN

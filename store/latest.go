@@ -9,8 +9,10 @@ const briefColumns = `r.id, r.instance, r.project, r.service, r.job, r.trigger, 
 	r.scheduled_for, r.queued_at, r.started_at, r.finished_at, r.raw_bytes, r.stored_bytes, r.helper_start`
 
 const (
-	latestRuns      = "SELECT " + briefColumns + " FROM summaries s CROSS JOIN runs r ON r.id = s.latest_run"
-	latestSuccesses = "SELECT " + briefColumns + " FROM summaries s CROSS JOIN runs r ON r.id = s.latest_success"
+	latestRuns = "SELECT " + briefColumns + " FROM summaries s CROSS JOIN runs r ON r.id = s.latest_run"
+	// Most jobs' latest run is their latest success, and was read already.
+	latestSuccesses = "SELECT " + briefColumns + ` FROM summaries s CROSS JOIN runs r ON r.id = s.latest_success
+		WHERE s.latest_success IS NOT s.latest_run`
 )
 
 func scanBrief(row scanner) (Run, error) {
@@ -35,7 +37,11 @@ func (s *Store) LatestPerJob(ctx context.Context) (map[string]LatestRuns, error)
 	}
 	all := make(map[string]LatestRuns, len(newest))
 	for _, r := range newest {
-		all[r.JobID()] = LatestRuns{Run: r}
+		l := LatestRuns{Run: r}
+		if r.State == Succeeded {
+			l.Success = r
+		}
+		all[r.JobID()] = l
 	}
 	for _, r := range good {
 		l := all[r.JobID()]

@@ -57,8 +57,9 @@ type JobStats struct {
 	StoredBytes int64 // of what targets hold, a run once however many hold it
 }
 
+// The index is named because the planner would rather walk through all runs in the order of the groups.
 const countRuns = `SELECT project, service, job, count(*), sum(state = 'succeeded'), sum(state = 'partial'),
-	sum(state IN ('failed', 'interrupted')), sum(state = 'skipped') FROM runs WHERE queued_at >= ? GROUP BY project, service, job`
+	sum(state IN ('failed', 'interrupted')), sum(state = 'skipped') FROM runs INDEXED BY runs_by_time WHERE queued_at >= ? GROUP BY project, service, job`
 
 // Stats has one row for each job that ever ran, by job id.
 func (s *Store) Stats(ctx context.Context, since time.Time) ([]JobStats, error) {
