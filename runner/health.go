@@ -1,0 +1,83 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/simpledeploy/backup/store"
+)
+
+// healthTimeout bounds each question that health asks.
+const healthTimeout = 3 * time.Second
+
+// Health asks the engine and the store, and looks whether every job keeps its rpo.
+func (r *Runner) Health(ctx context.Context) Health {
+	h := Health{}
+	ask, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	if err := r.cfg.Engine.Ping(ask); err != nil {
+		h.Engine = err.Error()
+		h.Reasons = append(h.Reasons, "the container engine does not answer: "+h.Engine)
+	}
+	if err := r.cfg.Store.Writable(ask); err != nil {
+		h.Store = err.Error()
+		h.Reasons = append(h.Reasons, "the record takes no writes: "+h.Store)
+	} else if last, _ := r.storeErr.Load().(string); last != "" {
+		h.Reasons = append(h.Reasons, "the record refused a write: "+last)
+	}
+	h.Ready = h.Engine == "" && h.Store == ""
+	if who, _ := r.rival.Load().(string); who != "" {
+		h.Reasons = append(h.Reasons, who)
+	}
+	h.addOverdue(r.overdue(ask))
+	h.addJournal(r.cfg.Store.Journal(ask))
+	if until := r.PausedUntil(); !until.IsZero() {
+		h.Paused = until.Format(time.RFC3339)
+	}
+	h.Healthy = len(h.Reasons) == 0
+	return h
+}
+
+func (h *Health) addOverdue(overdue []string, err error) {
+	if err != nil {
+		h.Reasons = append(h.Reasons, "cannot tell whether backups are overdue: "+err.Error())
+	}
+	h.Overdue = overdue
+	for _, id := range overdue {
+		h.Reasons = append(h.Reasons, "job "+id+" has no good backup within its rpo")
+	}
+}
+
+// addJournal says what waits to be brought back for longer than a run would hold it.
+func (h *Health) addJournal(entries []store.Entry, err error) {
+	if err != nil {
+		return // the store's trouble is already among the reasons
+	}
+	for _, e := range entries {
+		if e.Kind == journalRestore && time.Since(e.At) > time.Hour {
+			h.Reasons = append(h.Reasons, fmt.Sprintf("a restore of %s/%s was cut short and could not be recovered yet", e.Project, e.Service))
+		}
+	}
+}
+
+// overdue lists the declared jobs whose last good backup is older than their rpo. A job that a Problem refuses is
+// still declared: what it was keeps counting.
+func (r *Runner) overdue(ctx context.Context) ([]string, error) {
+	rows, err := r.cfg.Store.Jobs(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, row := range rows {
+		rpo := recordedSpec(row).RPO
+		since := row.LastSuccess
+		if since.IsZero() {
+			since = row.FirstSeen
+		}
+		if rpo > 0 && r.now().Sub(since) > rpo {
+			out = append(out, row.ID)
+		}
+	}
+	return out, nil
+}

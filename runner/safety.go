@@ -1,0 +1,61 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/simpledeploy/backup/labels"
+	"github.com/simpledeploy/backup/store"
+)
+
+// safetyBackup backs up what a restore is about to replace, inside the restore: it is recorded as a run of the
+// service's job, on the first of its targets that is fit.
+func (r *Runner) safetyBackup(ctx context.Context, c chosen) (string, error) {
+	job := r.safetyJob(c)
+	slices.SortStableFunc(job.Targets, func(a, b string) int { return cmp.Compare(boolInt(!r.isLocal(a)), boolInt(!r.isLocal(b))) })
+	dst, err := r.firstFit(ctx, job, job.Targets)
+	if err != nil {
+		return "", err
+	}
+	job.Targets = []string{dst.Name()}
+	run := store.Run{
+		ID: store.NewID(), Instance: r.cfg.Store.Instance(), Project: job.Project, Service: job.Service, Job: job.Name,
+		Trigger: triggerSafety, State: store.Running, Strategy: job.Strategy, QueuedAt: r.now(), StartedAt: r.now(), Attempt: 1,
+		Quorum: 1, Targets: job.Targets,
+	}
+	if err := r.cfg.Store.CreateRun(ctx, run); err != nil {
+		return "", fmt.Errorf("record it: %w", err)
+	}
+	r.progress.start(run.ID, "safety backup", 0, r.now())
+	defer r.progress.end(run.ID)
+	err = r.attempt(ctx, &run, job, job.Targets)
+	r.finish(ctx, &run, job, err)
+	return run.ID, err
+}
+
+// safetyJob is the declared job of the destination that reads the same things, or one made from the manifest. It
+// never holds the container, and goes to one target only: time matters now.
+func (r *Runner) safetyJob(c chosen) labels.Job {
+	job := labels.Job{
+		Identity: labels.Identity{Project: c.project, Service: c.service}, Name: c.manifest.Job, Strategy: c.entry.Name,
+		Targets: []string{c.target.Name()}, Compression: labels.Compression{Algorithm: "zstd", Level: "fastest"},
+	}
+	for _, declared := range r.Snapshot().Jobs {
+		if declared.Identity == job.Identity && declared.Strategy == c.entry.Name && (declared.Name == c.manifest.Job || job.Name != c.manifest.Job) {
+			job = declared
+		}
+	}
+	job.Paths, job.Exclude, job.Databases = c.manifest.Paths, c.manifest.Exclude, c.manifest.Databases
+	job.Targets = slices.Clone(job.Targets)
+	job.Quiesce, job.Quorum, job.Retries = "none", 1, 0
+	return job
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,165 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"github.com/simpledeploy/backup/labels"
+	"github.com/simpledeploy/backup/store"
+)
+
+// longestSleep bounds how long the clock trusts its timer: after a suspended host or a changed wall clock the
+// next look comes soon enough.
+const longestSleep = 20 * time.Second
+
+// late is how far behind its time a tick may fire and still be called on schedule.
+const late = time.Minute
+
+// clock fires ticks. It only enqueues: overlap, limits and states are the queue's and the run's.
+type clock struct {
+	store *store.Store
+	now   func() time.Time
+	fire  func(job labels.Job, tick time.Time, trigger string)
+
+	catchUp bool
+	started bool // the first set has been taken: ticks missed before it are caught up once
+
+	mu      sync.Mutex
+	entries map[string]*tickEntry
+	wake    chan struct{}
+}
+
+type tickEntry struct {
+	job   labels.Job
+	print string    // fingerprint of the schedule
+	tick  time.Time // next tick; zero: manual, or never again
+	at    time.Time // tick plus jitter: when it fires
+}
+
+func newClock(s *store.Store, now func() time.Time, catchUp bool, fire func(labels.Job, time.Time, string)) *clock {
+	return &clock{store: s, now: now, fire: fire, catchUp: catchUp, entries: map[string]*tickEntry{}, wake: make(chan struct{}, 1)}
+}
+
+// set takes the jobs that are declared now. A job whose schedule is as before keeps its next tick.
+func (c *clock) set(ctx context.Context, jobs []labels.Job) error {
+	rows, err := c.store.Jobs(ctx, false)
+	if err != nil {
+		return err
+	}
+	last := make(map[string]store.Job, len(rows))
+	for _, row := range rows {
+		last[row.ID] = row
+	}
+	c.mu.Lock()
+	now, entries := c.now(), make(map[string]*tickEntry, len(jobs))
+	var errs []error
+	for _, job := range jobs {
+		entry := c.entries[job.ID()]
+		if print := job.Schedule.Spec + " " + job.Schedule.Timezone() + " " + job.Jitter.String(); entry == nil || entry.print != print {
+			entry = &tickEntry{print: print}
+			entry.tick, entry.at = c.next(job, last[job.ID()], now)
+			errs = append(errs, c.store.SetTick(ctx, job.ID(), time.Time{}, entry.at))
+		}
+		entry.job = job
+		entries[job.ID()] = entry
+	}
+	c.entries, c.started = entries, true
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	return errors.Join(errs...)
+}
+
+// next is the job's next tick. At the first look after a start that is the newest one missed since the last tick
+// that was handled, so that a night without the appliance is caught up once.
+func (c *clock) next(job labels.Job, row store.Job, now time.Time) (tick, at time.Time) {
+	if job.Schedule.Manual() {
+		return time.Time{}, time.Time{}
+	}
+	since := row.LastTick
+	if since.IsZero() {
+		since = row.DeclaredAt // declared, but its first tick came while nobody was there
+	}
+	if c.catchUp && !c.started && !since.IsZero() {
+		if missed := job.Schedule.Last(since, now); !missed.IsZero() {
+			return missed, now.Add(spread(job.ID(), missed, 5*time.Second))
+		}
+	}
+	tick = job.Schedule.Next(now)
+	return tick, tick.Add(spread(job.ID(), tick, job.Jitter))
+}
+
+// spread is a delay in [0, within) that depends on the job and the tick only.
+func spread(id string, tick time.Time, within time.Duration) time.Duration {
+	if within <= 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(id + tick.UTC().Format(time.RFC3339)))
+	return time.Duration(h.Sum64() % uint64(within))
+}
+
+// run fires what is due until ctx ends.
+func (c *clock) run(ctx context.Context) {
+	for {
+		timer := time.NewTimer(c.fireDue(ctx))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-c.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// fireDue fires every tick whose time has come and says how long to wait for the next one.
+func (c *clock) fireDue(ctx context.Context) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wait, now := longestSleep, c.now()
+	for id, e := range c.entries {
+		if ctx.Err() != nil {
+			break
+		}
+		if !e.at.IsZero() && !e.at.After(now) {
+			c.fireOne(ctx, id, e, now)
+		}
+		if !e.at.IsZero() {
+			wait = min(wait, e.at.Sub(now))
+		}
+	}
+	return max(wait, 0)
+}
+
+func (c *clock) fireOne(ctx context.Context, id string, e *tickEntry, now time.Time) {
+	trigger := "schedule"
+	if now.Sub(e.tick) > late+e.job.Jitter {
+		trigger = "catch-up"
+	}
+	tick := e.tick
+	e.tick = e.job.Schedule.Next(now)
+	e.at = time.Time{}
+	if !e.tick.IsZero() {
+		e.at = e.tick.Add(spread(id, e.tick, e.job.Jitter))
+	}
+	// If the store refuses, the tick fires all the same: a backup too many is better than one too few.
+	_ = c.store.SetTick(ctx, id, now, e.at)
+	c.fire(e.job, tick, trigger)
+}
+
+// nextOf is when the job fires next; zero when it does not.
+func (c *clock) nextOf(id string) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.entries[id]; e != nil {
+		return e.at
+	}
+	return time.Time{}
+}

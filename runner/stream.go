@@ -1,0 +1,149 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/simpledeploy/backup/runner/strategy"
+	"github.com/simpledeploy/backup/runner/target"
+	"github.com/simpledeploy/backup/runner/transform"
+)
+
+// streamJob is one dump on its way to one target.
+type streamJob struct {
+	run         string
+	entry       strategy.Entry
+	options     strategy.Options
+	container   strategy.Container
+	compression transform.Compression
+	target      *target.Target
+	key         string
+	expect      int64        // bytes of the last stored object; 0: unknown
+	released    func() error // called as soon as the dump has ended, whatever became of it
+}
+
+// streamed is what a stream left behind.
+type streamed struct {
+	report                 strategy.Report
+	proof                  strategy.Proof
+	object                 target.Object
+	rawBytes, storedBytes  int64
+	rawXXH64, storedSHA256 string
+	helperStart            time.Duration
+}
+
+// stream dumps into the target. The dump runs beside the upload; whatever fails closes the pipe with its error, so
+// that the uploader never sees a clean end of a broken dump. The error is always wrapped: a bare
+// io.ErrUnexpectedEOF in a short stream would be taken for its end.
+func (r *Runner) stream(ctx context.Context, job streamJob) (streamed, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pr, pw := io.Pipe()
+	side := &dumpSide{job: job, workers: r.cfg.Workers, prover: job.entry.Prover(), raw: transform.NewMeter(transform.NewXXH64()),
+		stored: transform.NewMeter(transform.NewSHA256())}
+	r.progress.meters(job.run, side.raw, side.stored)
+	dumped := make(chan error, 1)
+	go func() {
+		err := side.run(ctx, pw)
+		side.broken.Store(err != nil)
+		pw.CloseWithError(err) // nil closes cleanly
+		dumped <- err
+	}()
+	object, putErr := job.target.Put(ctx, job.key, pr, target.PutOptions{Size: -1, Expect: job.expect, SHA256: side.sum})
+	dumpBrokeFirst := side.broken.Load()
+	if putErr != nil {
+		pr.CloseWithError(fmt.Errorf("the target gave up: %w", putErr))
+		cancel() // a dump whose reader is gone must not go on
+	}
+	dumpErr := <-dumped
+	out := streamed{report: side.report, helperStart: time.Duration(side.helperStart.Load()), object: object}
+	switch {
+	case dumpErr != nil && (putErr == nil || dumpBrokeFirst):
+		return out, dumpErr
+	case putErr != nil:
+		return out, failed(causeTarget, target.IsRetryable(putErr), putErr)
+	}
+	out.proof, out.rawBytes, out.storedBytes = side.proof, side.raw.Bytes(), side.stored.Bytes()
+	out.rawXXH64, out.storedSHA256 = side.raw.Sum(), side.stored.Sum()
+	return out, nil
+}
+
+// dumpSide is the half of the stream before the pipe: dump → prover and meter → compression → hash.
+type dumpSide struct {
+	job         streamJob
+	workers     int
+	prover      strategy.Prover
+	raw, stored *transform.Meter
+	report      strategy.Report
+	proof       strategy.Proof
+	helperStart atomic.Int64
+	broken      atomic.Bool // set before the pipe is closed with an error
+}
+
+// sum is the stored object's hash; the target asks for it once the stream has ended.
+func (d *dumpSide) sum() string { return d.stored.Sum() }
+
+// run dumps, releases the container, and closes the stages only if the dump was confirmed and proven whole.
+func (d *dumpSide) run(ctx context.Context, pipe *io.PipeWriter) error {
+	sink := &breakable{w: io.MultiWriter(d.stored, pipe)}
+	compressor, err := transform.NewWriter(sink, d.job.compression, d.workers)
+	if err != nil {
+		return failed(causeDump, false, errors.Join(err, d.job.released()))
+	}
+	raw := io.MultiWriter(d.raw, d.prover, compressor)
+	timed := timedContainer{Container: d.job.container, started: &d.helperStart}
+	d.report, err = d.job.entry.Strategy.Dump(ctx, timed, d.job.options, raw)
+	releaseErr := d.job.released()
+	if err != nil {
+		sink.breakWith(err)
+		return failed(causeDump, false, errors.Join(fmt.Errorf("dump: %w", err), ignore(compressor.Close()), releaseErr))
+	}
+	if d.proof, err = d.prover.Proof(); err != nil {
+		sink.breakWith(err)
+		return failed(causeProof, false, errors.Join(fmt.Errorf("the dump said success, but its stream is not whole: %w", err), ignore(compressor.Close()), releaseErr))
+	}
+	if releaseErr != nil { // the dump is good, but the service is not back: that is no success
+		sink.breakWith(releaseErr)
+		return failed(causeHold, false, errors.Join(releaseErr, ignore(compressor.Close())))
+	}
+	if err := compressor.Close(); err != nil {
+		return failed(causeTarget, false, fmt.Errorf("compress: %w", err))
+	}
+	return nil
+}
+
+// ignore is for the close of a stage that has been broken on purpose.
+func ignore(error) error { return nil }
+
+// breakable refuses everything once it is broken, so that closing a stage cannot write a clean end.
+type breakable struct {
+	w   io.Writer
+	err atomic.Pointer[error]
+}
+
+func (b *breakable) breakWith(err error) {
+	err = fmt.Errorf("the stream is broken: %w", err)
+	b.err.Store(&err)
+}
+
+func (b *breakable) Write(p []byte) (int, error) {
+	if err := b.err.Load(); err != nil {
+		return 0, *err
+	}
+	return b.w.Write(p)
+}
+
+// timedContainer measures how long a helper takes until it is ready.
+type timedContainer struct {
+	strategy.Container
+	started *atomic.Int64
+}
+
+func (c timedContainer) Help(ctx context.Context, cmd strategy.HelperCommand) error {
+	cmd.Started = func(d time.Duration) { c.started.Store(int64(d)) }
+	return c.Container.Help(ctx, cmd)
+}
