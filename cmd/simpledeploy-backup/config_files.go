@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -52,10 +51,7 @@ func hasTwin(short string) bool {
 		}
 	}
 	name, isTarget := strings.CutPrefix(short, "TARGET_")
-	if isTarget {
-		return name != ""
-	}
-	return slices.Contains([]string{"AGE_IDENTITY", "AGE_PASSPHRASE", "AGE_RECIPIENTS", "NOTIFY_URLS", "WEBHOOK_URL", "WEBHOOK_SECRET", "MANIFEST_KEY"}, short)
+	return isTarget && name != ""
 }
 
 // readSecret reads a small file whole.

@@ -60,7 +60,7 @@ func checkName(name, short string) error {
 	if slices.ContainsFunc(fields(), func(f field) bool { return f.name == name }) {
 		return nil
 	}
-	if slices.Contains(unavailable(), short) || strings.HasPrefix(short, "PING_") {
+	if slices.Contains(unavailable(), strings.TrimSuffix(short, "_FILE")) || strings.HasPrefix(short, "PING_") {
 		return fmt.Errorf("%s: not available in this version; take it out", name)
 	}
 	for _, prefix := range []string{"TARGET_", "RETENTION_"} {

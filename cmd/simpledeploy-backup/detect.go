@@ -25,12 +25,12 @@ func detectCommand() command {
 				if err != nil {
 					return err
 				}
-				services, err := server.Services(ctx)
+				seen, err := server.Services(ctx)
 				if err != nil {
 					return err
 				}
-				kept := services[:0]
-				for _, s := range services {
+				kept := seen.Services[:0]
+				for _, s := range seen.Services {
 					if only.matches(s.Project, s.Service, "") {
 						kept = append(kept, s)
 					}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -37,7 +35,9 @@ func historyCommand() command {
 					}
 					return p.printRun(run, *asJSON)
 				}
-				runs, err := server.Runs(ctx, runQuery(only, *state, *limit))
+				runs, err := server.Runs(ctx, status.Query{
+					Project: only.project, Service: only.service, Job: only.job, State: *state, Limit: *limit,
+				})
 				if err != nil {
 					return err
 				}
@@ -48,18 +48,6 @@ func historyCommand() command {
 			}
 		},
 	}
-}
-
-func runQuery(only selector, state string, limit int) url.Values {
-	q := url.Values{}
-	for key, value := range map[string]string{
-		"project": only.project, "service": only.service, "job": only.job, "state": state, "limit": strconv.Itoa(limit),
-	} {
-		if value != "" {
-			q.Set(key, value)
-		}
-	}
-	return q
 }
 
 func (p *program) printRuns(runs []status.Run) error {

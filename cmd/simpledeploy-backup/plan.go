@@ -37,7 +37,7 @@ func planCommand() command {
 				if *asJSON {
 					return p.printJSON(plan)
 				}
-				return p.printPlan(plan, problems)
+				return p.printPlan(plan, problems.Problems)
 			}
 		},
 	}

@@ -25,7 +25,7 @@ func rescanCommand() command {
 				if err != nil {
 					return err
 				}
-				if err := server.Adopt(ctx, *adopt); err != nil {
+				if _, err := server.Adopt(ctx, *adopt); err != nil {
 					return err
 				}
 				fmt.Fprintf(p.out, "the folder on %s belongs to this appliance now\n", *adopt)

@@ -10,7 +10,7 @@ import (
 
 // restoreFlags are what a restore can be told.
 type restoreFlags struct {
-	run, at, from, instance, to, toDir   string
+	run, at, from, instance, to, toDir    string
 	stdout, dryRun, yes, noSafety, asJSON bool
 }
 

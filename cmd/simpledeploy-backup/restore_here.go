@@ -170,4 +170,3 @@ func writeFile(path string, raw io.Reader) error {
 	}
 	return errors.Join(err, f.Close())
 }
-

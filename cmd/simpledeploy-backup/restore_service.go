@@ -43,10 +43,11 @@ func (p *program) restoreService(ctx context.Context, what selector, at time.Tim
 	}
 	// What was shown is what is restored, also when a newer backup appears while someone reads the plan.
 	req.Run, req.At = plan.RunID, time.Time{}
-	id, err := server.StartRestore(ctx, req)
+	started, err := server.StartRestore(ctx, req)
 	if err != nil {
 		return err
 	}
+	id := started.Restore
 	err = p.follow(ctx, "restore "+id, func(ctx context.Context) (status.Progress, error) { return server.RestoreProgress(ctx, id) })
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 
+	"github.com/simpledeploy/backup/runner"
 	"github.com/simpledeploy/backup/status"
 )
 
@@ -30,24 +31,24 @@ func runCommand() command {
 				if err != nil {
 					return err
 				}
-				ids, err := server.StartRuns(ctx, what.project, what.service, what.job, *keep)
+				started, err := server.StartRun(ctx, runner.RunRequest{Project: what.project, Service: what.service, Job: what.job, Keep: *keep})
 				if err != nil {
 					return err
 				}
 				if *detach {
-					return p.printStarted(ids, *asJSON)
+					return p.printStarted(started, *asJSON)
 				}
-				return p.waitForRuns(ctx, server, ids, *asJSON)
+				return p.waitForRuns(ctx, server, started.Runs, *asJSON)
 			}
 		},
 	}
 }
 
-func (p *program) printStarted(ids []string, asJSON bool) error {
+func (p *program) printStarted(started status.RunIDs, asJSON bool) error {
 	if asJSON {
-		return p.printJSON(status.RunIDs{Runs: ids})
+		return p.printJSON(started)
 	}
-	for _, id := range ids {
+	for _, id := range started.Runs {
 		fmt.Fprintln(p.out, id)
 	}
 	return nil

@@ -3,22 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"log/slog"
-	"os"
-	"path/filepath"
-	"slices"
+	"sync"
 
 	"github.com/rs/zerolog"
 
 	"github.com/simpledeploy/backup/docker"
-	"github.com/simpledeploy/backup/labels"
 	"github.com/simpledeploy/backup/runner"
-	"github.com/simpledeploy/backup/runner/strategy"
-	"github.com/simpledeploy/backup/runner/target"
 	"github.com/simpledeploy/backup/status"
-	"github.com/simpledeploy/backup/store"
 )
 
 // serve is the appliance: it opens everything in the order in which it is needed, and closes it in the other.
@@ -44,7 +35,10 @@ func serve(ctx context.Context, cfg config, log zerolog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	scope := projects(cfg.Projects, engine)
+	scope, err := projects(cfg.Projects, engine)
+	if err != nil {
+		return err
+	}
 	r, err := runner.New(runnerConfig(cfg, record, engine, decoder, targets, scope, log))
 	if err != nil {
 		return err
@@ -55,7 +49,24 @@ func serve(ctx context.Context, cfg config, log zerolog.Logger) (err error) {
 	warnAtStart(cfg, engine, log)
 	log.Info().Str("version", version).Str("instance", record.Instance()).Strs("targets", targets.Names()).
 		Str("listen", cfg.Listen).Msg("started")
+	defer log.Info().Msg("stopped")
 	return together(ctx, r.Run, func(ctx context.Context) error {
 		return server.Serve(ctx, cfg.Listen, controlSocket(cfg.DataDir))
 	})
+}
+
+// together runs all parts until ctx ends or one of them does: half an appliance is none.
+func together(ctx context.Context, parts ...func(context.Context) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	errs := make([]error, len(parts))
+	var all sync.WaitGroup
+	for i, part := range parts {
+		all.Go(func() {
+			defer stop()
+			errs[i] = part(ctx)
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
