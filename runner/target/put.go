@@ -44,6 +44,9 @@ func (t *Target) put(ctx context.Context, key string, r io.Reader, opt PutOption
 	if err != nil {
 		return Object{}, err
 	}
+	if opt.Size < 0 && remote.Features().PutStream == nil {
+		return Object{}, ErrSizeNeeded // also for a small one, that would be the first to fail when it has grown
+	}
 	if err := t.checkSpace(ctx, opt); err != nil {
 		return Object{}, err
 	}
@@ -143,9 +146,6 @@ func (u *upload) send(ctx context.Context) (fs.Object, error) {
 	info := object.NewStaticObjectInfo(u.name, time.Now(), size, true, u.check.known(head, size), nil)
 	if size >= 0 {
 		return u.sender.Put(ctx, u.check.tee(body), info)
-	}
-	if u.sender.Features().PutStream == nil {
-		return nil, ErrSizeNeeded
 	}
 	return u.sender.Features().PutStream(ctx, u.check.tee(body), info)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"github.com/rclone/rclone/fs/fserrors"
 )
 
 // source is the stream on its way into a backend. It remembers what went wrong in it, whatever the backend makes of
@@ -28,10 +30,10 @@ type sourceError struct{ err error }
 func (e *sourceError) Error() string { return "read the stream: " + e.err.Error() }
 func (e *sourceError) Unwrap() error { return e.err }
 
-var (
-	errBrokenStream = errors.New("the stream broke off")
-	errStopped      = errors.New("the upload has ended")
-)
+// brokenStream is what a backend gets to see; it would otherwise ask a stream again that will not come back.
+func brokenStream() error {
+	return fserrors.NoLowLevelRetryError(fserrors.NoRetryError(errors.New("the stream broke off")))
+}
 
 func (s *source) Read(p []byte) (int, error) {
 	if err := s.before(); err != nil {
@@ -49,7 +51,7 @@ func (s *source) Read(p []byte) (int, error) {
 		return n, io.EOF
 	default:
 		s.err = &sourceError{err}
-		return n, errBrokenStream
+		return n, brokenStream()
 	}
 }
 
@@ -57,14 +59,14 @@ func (s *source) before() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
-		return errStopped
+		return brokenStream()
 	}
 	if s.err != nil {
-		return errBrokenStream
+		return brokenStream()
 	}
 	if s.ctx.Err() != nil {
 		s.err = context.Cause(s.ctx)
-		return errBrokenStream
+		return brokenStream()
 	}
 	return nil
 }

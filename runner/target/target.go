@@ -36,6 +36,13 @@ func (t *Target) Name() string { return t.name }
 // Local says whether the target is on a file system of this machine.
 func (t *Target) Local() bool { return t.local }
 
+// Streams says whether the target takes streams of unknown size. One that does not (many WebDAV servers) can hold
+// copies, but cannot be the first target: rclone would write the whole stream to a temporary file first.
+func (t *Target) Streams(ctx context.Context) (bool, error) {
+	remote, err := t.connect(ctx)
+	return err == nil && remote.Features().PutStream != nil, t.wrap("open", "", err)
+}
+
 // connect makes the rclone remote with the first use, and again after a failure: a storage that is away when the
 // process starts is no reason not to start.
 func (t *Target) connect(ctx context.Context) (fs.Fs, error) {
@@ -72,11 +79,11 @@ func open(ctx context.Context, path string) (fs.Fs, error) {
 // checkKey refuses whatever could leave the target's folder or name something that backups never use.
 func checkKey(key string) error {
 	if key == "" || len(key) > 1000 || strings.HasSuffix(key, partialSuffix) {
-		return fmt.Errorf("%q cannot be a key", shorten(key))
+		return fmt.Errorf("%w: %q cannot be a key", errRefused, shorten(key))
 	}
 	for part := range strings.SplitSeq(key, "/") {
 		if part == "" || part == "." || part == ".." || len(part) > 255 || strings.ContainsAny(part, "\\\x00\n") {
-			return fmt.Errorf("%q cannot be a key: its parts must be plain names", shorten(key))
+			return fmt.Errorf("%w: %q cannot be a key: its parts must be plain names", errRefused, shorten(key))
 		}
 	}
 	return nil
@@ -87,7 +94,7 @@ func checkKey(key string) error {
 func checkFolder(folder string) error {
 	name, found := strings.CutSuffix(folder, "/")
 	if !found {
-		return fmt.Errorf("%q cannot be a folder: it must end in a slash", shorten(folder))
+		return fmt.Errorf("%w: %q cannot be a folder: it must end in a slash", errRefused, shorten(folder))
 	}
 	return checkKey(name)
 }
