@@ -56,6 +56,11 @@ type Job struct {
 
 	DumpCommand, RestoreCommand, Extension string
 
+	Drill        string // when the newest backup is restored on trial: a cron line, "each", or empty
+	DrillCommand string
+	Notify       string // failure, always, never, change; empty: as the environment says
+	Ping         string // name of a dead-man switch
+
 	Labels map[string]string // the container's own labels that shaped this job, for the manifest
 }
 
