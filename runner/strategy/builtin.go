@@ -1,0 +1,38 @@
+package strategy
+
+// Builtin is every engine that the program recognises. One that is not available yet is listed all the same: a
+// database must never be taken for a plain volume because nobody knows its name.
+func Builtin() []Entry {
+	return []Entry{
+		postgresEntry(),
+		{Name: "mysql", Aliases: []string{"mariadb"}, Extension: ".sql", Images: []string{
+			"mysql", "mariadb", "mysql-server", "mariadb-galera", "percona", "percona-server", "linuxserver/mariadb",
+		}},
+		{Name: "mongo", Extension: ".archive", Images: []string{
+			"mongo", "mongodb", "mongodb-community-server", "mongodb-enterprise-server", "percona-server-mongodb",
+		}},
+		{Name: "redis", Extension: ".rdb", Images: []string{
+			"redis", "redis-stack", "redis-stack-server", "valkey", "keydb", "dragonfly",
+		}},
+		{Name: "sqlite", Extension: ".db", Files: true, Stop: true, Stages: true},
+		volumeEntry(),
+		{Name: "exec", Extension: ".dump"},
+	}
+}
+
+func postgresEntry() Entry {
+	return Entry{
+		Name:      "postgres",
+		Aliases:   []string{"postgresql"},
+		Extension: ".sql",
+		Images: []string{
+			"postgres", "postgresql", "postgis", "pgvector", "timescaledb", "timescaledb-ha", "pgvecto-rs",
+			"vectorchord-postgres", "supabase/postgres", "percona-distribution-postgresql", "spilo",
+		},
+		Available: true,
+		Stages:    true,
+		Strategy:  postgres{},
+		Prover:    newPostgresProver,
+		Recipe:    pgRecipe,
+	}
+}
