@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +22,7 @@ const (
 type feed struct {
 	store   *store.Store
 	started time.Time
+	now     func() time.Time
 
 	mu     sync.Mutex
 	jobs   map[string]*recent
@@ -41,9 +41,9 @@ type recent struct {
 // outcome is one counter of ended runs.
 type outcome struct{ project, service, job, state string }
 
-func newFeed(st *store.Store, started time.Time) *feed {
+func newFeed(st *store.Store, started time.Time, now func() time.Time) *feed {
 	return &feed{
-		store: st, started: started, jobs: map[string]*recent{}, open: map[string]bool{}, window: map[string]time.Time{},
+		store: st, started: started, now: now, jobs: map[string]*recent{}, open: map[string]bool{}, window: map[string]time.Time{},
 		newest: started, ended: map[outcome]uint64{},
 	}
 }
@@ -118,7 +118,11 @@ func (f *feed) load(ctx context.Context, j store.Job) error {
 
 // readNew takes in what was queued since the last time.
 func (f *feed) readNew(ctx context.Context) error {
-	since := f.newest.Add(-overlap)
+	since := f.newest
+	if now := f.now(); since.After(now) { // the clock was set back: new runs are older than those seen
+		since = now
+	}
+	since = since.Add(-overlap)
 	filter := store.Filter{Since: since, Limit: 200}
 	for {
 		runs, next, err := f.store.Runs(ctx, filter)
@@ -134,7 +138,7 @@ func (f *feed) readNew(ctx context.Context) error {
 		filter.Cursor = next
 	}
 	for id, at := range f.window {
-		if at.Before(f.newest.Add(-overlap)) {
+		if at.Before(since) {
 			delete(f.window, id)
 		}
 	}
@@ -195,17 +199,28 @@ func (f *feed) put(run store.Run) (listed bool) {
 	if r == nil {
 		return false
 	}
-	if run.State == store.Succeeded && (r.good == nil || r.good.ID <= run.ID) {
+	if run.State == store.Succeeded && (r.good == nil || !newer(*r.good, run)) {
 		r.good = &run
 	}
-	at, known := slices.BinarySearchFunc(r.runs, run, func(a, b store.Run) int { return strings.Compare(b.ID, a.ID) })
-	if known {
+	if at := slices.IndexFunc(r.runs, func(known store.Run) bool { return known.ID == run.ID }); at >= 0 {
 		r.runs[at] = run
 		return true
+	}
+	at := slices.IndexFunc(r.runs, func(known store.Run) bool { return !newer(known, run) })
+	if at < 0 {
+		at = len(r.runs)
 	}
 	r.runs = slices.Insert(r.runs, at, run)
 	r.runs = r.runs[:min(len(r.runs), shownStates)]
 	return at < shownStates
+}
+
+// newer orders runs as the record does.
+func newer(a, b store.Run) bool {
+	if a.QueuedAt.Equal(b.QueuedAt) {
+		return a.ID > b.ID
+	}
+	return a.QueuedAt.After(b.QueuedAt)
 }
 
 // changes says whether a run in this state may still get another: a partial one succeeds when its copies catch up.

@@ -53,9 +53,9 @@ type bar struct {
 }
 
 type runRow struct {
-	ID, Job, Trigger, State, Class, Error, Where string
-	When                                         moment
-	Took, Stored                                 string
+	ID, Job, Trigger, State, Class, Cause, Error, Where string
+	When                                                moment
+	Took, Stored                                        string
 }
 
 // classes are the colours: good, bad, odd, busy, dull.
@@ -166,11 +166,14 @@ func jobRowOf(v Status, j Job, progress func(string) (runner.Progress, bool)) jo
 		Success: at(j.LastSuccess, v.Now, "never"), Next: at(j.NextRun, v.Now, "–"), Last: at(j.AbsentSince, v.Now, "–"),
 		Stored: size(j.StoredBytes), Bars: bars(j.LastStates), BarsText: barsText(j.LastStates), Percent: -1,
 	}
+	if j.State == JobRefused {
+		row.Error = "its labels have a problem, see above: nothing runs until it is mended"
+	}
 	if j.LastRun == nil {
 		return row
 	}
 	row.Last, row.Took = at(j.LastRun.QueuedAt, v.Now, "–"), took(j.LastRun.DurationMS)
-	if j.State != JobOK {
+	if j.State != JobOK && j.State != JobRefused {
 		row.Error = j.LastRun.Error
 	}
 	if j.State != JobRunning {
@@ -221,7 +224,7 @@ func barsText(states []string) string {
 func runRowOf(v Status, r Run) runRow {
 	row := runRow{
 		ID: r.ID, Job: place(r.Project, jobName(r.Service, r.Job)), Trigger: r.Trigger, State: r.State, Class: class(r.State),
-		Error: r.Error, When: at(r.QueuedAt, v.Now, "–"), Took: took(r.DurationMS), Stored: size(r.StoredBytes),
+		Cause: r.Cause, Error: r.Error, When: at(r.QueuedAt, v.Now, "–"), Took: took(r.DurationMS), Stored: size(r.StoredBytes),
 	}
 	var held []string
 	for _, a := range r.Artifacts {

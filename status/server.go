@@ -52,7 +52,7 @@ func New(cfg Config) *Server {
 		runner: cfg.Runner, store: cfg.Store, targets: cfg.Targets, token: cfg.Token, version: cfg.Version,
 		log: cfg.Logger, now: cfg.Now, started: cfg.Now().UTC(), page: newPage(),
 	}
-	s.feed = newFeed(cfg.Store, s.started)
+	s.feed = newFeed(cfg.Store, s.started, s.now)
 	s.metrics = newMetrics(s)
 	return s
 }

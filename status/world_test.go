@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -64,7 +65,7 @@ func (s *still) Trigger(ctx context.Context, req runner.RunRequest) ([]string, e
 		return nil, s.err
 	}
 	run := store.Run{
-		ID: store.NewID(), Project: req.Project, Service: req.Service, Job: req.Job, Trigger: "manual",
+		ID: store.NewID(), Project: req.Project, Service: cmp.Or(req.Service, "db"), Job: cmp.Or(req.Job, "default"), Trigger: "manual",
 		State: store.Queued, QueuedAt: noon, Pinned: req.Keep,
 	}
 	return []string{run.ID}, s.store.CreateRun(ctx, run)
