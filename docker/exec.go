@@ -67,6 +67,8 @@ func (c *Container) run(ctx context.Context, cmd strategy.Command, shell bool) e
 				return x.abort(ctx, err)
 			}
 			fed = nil
+		case err := <-x.stdout.failed:
+			return x.abort(ctx, err)
 		case <-ctx.Done():
 			return x.abort(ctx, context.Cause(ctx))
 		}
@@ -96,7 +98,7 @@ func newExecution(c *Container, cmd strategy.Command, shell bool) *execution {
 		copied: make(chan error, 1), drained: make(chan struct{}),
 		fed: make(chan error, 1), stopped: make(chan struct{}),
 	}
-	x.stdout = &firstWords{w: orDiscard(cmd.Stdout)}
+	x.stdout = newFirstWords(orDiscard(cmd.Stdout))
 	var stderr io.Writer = x.last
 	if cmd.Stderr != nil {
 		stderr = io.MultiWriter(cmd.Stderr, x.last)
@@ -160,12 +162,19 @@ func (x *execution) conclude(ctx context.Context, fed <-chan error) error {
 		}
 		return err
 	}
-	if err := x.stdout.release(); err != nil {
-		return fmt.Errorf("write output: %w", err)
+	x.stdout.release()
+	select {
+	case err := <-x.stdout.failed:
+		return err
+	default:
 	}
 	if fed == nil {
 		return nil
 	}
+	if !x.stderr.started() {
+		return errors.New("the command ended before it took any input")
+	}
+	x.conn.Close() // a write of input that nobody takes any more would wait
 	select {
 	case err := <-fed:
 		return err
@@ -187,9 +196,7 @@ func (x *execution) verdict(code int) error {
 		}
 		return &strategy.ExitError{Code: code, Stderr: words, Missing: true}
 	}
-	if err := x.stdout.release(); err != nil {
-		return fmt.Errorf("write output: %w", err)
-	}
+	x.stdout.release()
 	text := x.last.String()
 	return &strategy.ExitError{Code: code, Stderr: text, Missing: missing && x.shell && x.stdout.empty() && fromShell(text)}
 }

@@ -16,6 +16,9 @@ func (x *execution) feed(stdin io.Reader) {
 	case <-x.stopped:
 		return
 	}
+	if !x.stderr.started() {
+		return // the exit code tells why
+	}
 	x.fed <- x.copyIn(stdin)
 }
 

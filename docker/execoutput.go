@@ -22,8 +22,11 @@ type firstWords struct {
 	open bool
 	n    int64
 
-	muted atomic.Bool // nobody wants more, but the stream must go on until the command has ended
+	muted  atomic.Bool // nobody wants more, but the stream must go on: the process id comes in it
+	failed chan error  // w's own error, once
 }
+
+func newFirstWords(w io.Writer) *firstWords { return &firstWords{w: w, failed: make(chan error, 1)} }
 
 func (f *firstWords) Write(p []byte) (int, error) {
 	f.n += int64(len(p))
@@ -31,25 +34,32 @@ func (f *firstWords) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if f.open {
-		return f.w.Write(p)
+		f.pass(p)
+		return len(p), nil
 	}
 	f.held = append(f.held, p...)
 	start := f.held[:min(len(f.held), len(engineRefusal))]
 	if strings.HasPrefix(engineRefusal, string(start)) && len(f.held) <= tailSize {
 		return len(p), nil
 	}
-	return len(p), f.release()
+	f.release()
+	return len(p), nil
+}
+
+func (f *firstWords) pass(p []byte) {
+	if _, err := f.w.Write(p); err != nil {
+		f.mute()
+		f.failed <- fmt.Errorf("write output: %w", err)
+	}
 }
 
 // release lets everything through from now on.
-func (f *firstWords) release() error {
+func (f *firstWords) release() {
 	f.open = true
-	if len(f.held) == 0 {
-		return nil
+	if len(f.held) > 0 && !f.muted.Load() {
+		f.pass(f.held)
 	}
-	_, err := f.w.Write(f.held)
 	f.held = nil
-	return err
 }
 
 // refusal is the engine's message, if that is all that came.

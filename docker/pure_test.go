@@ -108,15 +108,13 @@ func TestFirstWords_HoldBackOnlyTheEnginesRefusal(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			f := &firstWords{w: &out}
+			f := newFirstWords(&out)
 			if _, err := io.Copy(writeOnly{f}, iotest.OneByteReader(strings.NewReader(c.in))); err != nil {
 				t.Fatal(err)
 			}
 			refusal := f.refusal()
 			if refusal == "" {
-				if err := f.release(); err != nil {
-					t.Fatal(err)
-				}
+				f.release()
 			}
 			if out.String() != c.out || refusal != c.refusal {
 				t.Errorf("out %q, refusal %q", out.String(), refusal)
