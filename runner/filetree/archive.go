@@ -15,6 +15,7 @@ type ArchiveOptions struct {
 	Exclude  []string // patterns, see the package's documentation
 	Covered  []string // container paths at which the container has a mount of its own: what lies under it is not seen there
 	Defaults bool     // the roots were not named by anyone: sockets and read-only single files among them are left out
+	ReadOnly []string // container paths that the container itself may only read
 }
 
 // inFlight is how many batches may be read ahead of the writer.

@@ -11,10 +11,9 @@ import (
 
 // Root is one path of the container and where it can be reached from here.
 type Root struct {
-	Path     string // absolute path in the container; names the members
-	Mount    string // folder or file here at which its mount is found
-	Sub      string // path below Mount, empty for the mount itself
-	ReadOnly bool   // the container itself may only read it
+	Path  string // absolute path in the container; names the members
+	Mount string // folder or file here at which its mount is found
+	Sub   string // path below Mount, empty for the mount itself
 }
 
 // StagingPrefix begins the name of every hidden folder that a restore makes. Archive leaves such folders out.
@@ -39,6 +38,11 @@ func checkRoots(roots []Root) error {
 		for part := range strings.SplitSeq(r.Sub, "/") {
 			if part == ".." {
 				return fmt.Errorf("path %q: leads out of its mount", r.Path)
+			}
+		}
+		for _, o := range roots {
+			if o.Mount == r.Mount && strings.HasPrefix(r.member(), o.member()+"/") {
+				return fmt.Errorf("path %q: lies in %q of the same mount: name only one of them", r.Path, o.Path)
 			}
 		}
 	}

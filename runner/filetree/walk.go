@@ -64,7 +64,7 @@ func (w *walker) root(i int) error {
 		w.taken++
 		return w.folder(i, "", newFolder(fd))
 	case unix.S_IFREG:
-		if w.opt.Defaults && r.ReadOnly {
+		if w.opt.Defaults && members(w.opt.ReadOnly)[r.member()] {
 			return nil
 		}
 	default:
@@ -100,9 +100,6 @@ func (w *walker) folder(root int, rel string, d *folder) error {
 	}
 	if err := w.emit(item{head: h}); err != nil {
 		return err
-	}
-	if rel != "" && w.covered[path] {
-		return nil
 	}
 	return w.children(root, rel, d)
 }
@@ -143,7 +140,7 @@ func (w *walker) child(root int, rel string, d *folder, e dirent) error {
 	}
 	path := w.member(root, childRel)
 	switch {
-	case w.skip.match(w.roots[root].member(), childRel), w.isRoot(path):
+	case w.skip.match(w.roots[root].member(), childRel), w.isRoot(path), w.covered[path]:
 		return nil
 	case strings.HasPrefix(e.name, StagingPrefix) && e.kind != unix.DT_REG:
 		w.notes.add(noteLeftover, path)
