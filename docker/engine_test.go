@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,6 +57,16 @@ func port(t *testing.T, e *docker.Engine, c *enginetest.Container) strategy.Cont
 		t.Fatal(err)
 	}
 	return e.Container(info)
+}
+
+// dockerOut runs the docker command line, also while a test is being cleaned up.
+func dockerOut(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("docker", args...).Output()
+	if err != nil {
+		t.Errorf("docker %s: %v", args[0], err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // eventually waits for something that another process does.
