@@ -58,7 +58,7 @@ fmt: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## Format the code
 	$(TOOLS)/golangci-lint-$(GOLANGCI_LINT) fmt
 
 docs: need-go ## Write the generated pages of docs/reference anew
-	$(GO) test -tags $(TEST_TAGS) -run 'TestReference' ./cmd/simpledeploy-backup ./labels -update
+	$(GO) test -tags $(TEST_TAGS) -run Reference ./cmd/simpledeploy-backup ./labels ./status -update
 
 clean: ## Remove what was built here
 	rm -rf bin .cache

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/simpledeploy/backup/labels"
@@ -30,11 +28,7 @@ func checkCommand() command {
 			asJSON := jsonFlag(fs)
 			targets := fs.String("targets", "", "`NAMES` of targets that the appliance will have, comma separated")
 			return func(ctx context.Context, p *program, args []string) error {
-				files, err := composeFiles(args)
-				if err != nil {
-					return err
-				}
-				report, err := p.check(ctx, files, *targets)
+				report, err := p.check(ctx, args, *targets)
 				if err != nil {
 					return err
 				}
@@ -50,26 +44,6 @@ func checkCommand() command {
 			}
 		},
 	}
-}
-
-// composeFiles are the named ones, else those that Compose itself would take.
-func composeFiles(args []string) ([]string, error) {
-	if len(args) > 0 {
-		return args, nil
-	}
-	for _, base := range []string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"} {
-		if _, err := os.Stat(base); err != nil {
-			continue
-		}
-		files := []string{base}
-		stem, ext, _ := strings.Cut(base, ".")
-		override := stem + ".override." + ext
-		if _, err := os.Stat(override); err == nil {
-			files = append(files, override)
-		}
-		return files, nil
-	}
-	return nil, usageErrorf("check: there is no compose.yaml here; name a file")
 }
 
 func (p *program) check(ctx context.Context, files []string, targets string) (checkReport, error) {
@@ -92,7 +66,7 @@ func (p *program) check(ctx context.Context, files []string, targets string) (ch
 	}
 	containers, problems, err := composefile.Load(ctx, files, env)
 	if err != nil {
-		return checkReport{}, errors.Join(errors.New("read the Compose files"), err)
+		return checkReport{}, err
 	}
 	return report(decoder.Decode(containers), problems), nil
 }
@@ -123,6 +97,6 @@ func (p *program) printReport(r checkReport) {
 		fmt.Fprintln(p.out, problemLine("problem", selector{x.Project, x.Service, x.Job}, x.Label, x.Value, x.Why, x.Suggestion))
 	}
 	for _, name := range r.Unprotected {
-		fmt.Fprintln(p.out, "problem: "+printable(name)+": keeps state and has no backup; give it labels, or simpledeploy.backup.enable: \"false\"")
+		fmt.Fprintln(p.out, "problem: "+printable(name)+": keeps state and has no backup; give it labels, or the label enable with the value false")
 	}
 }

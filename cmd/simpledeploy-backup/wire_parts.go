@@ -38,7 +38,7 @@ func newDecoder(cfg config) (*labels.Decoder, error) {
 }
 
 // strategies is the registry of this program.
-func strategies() []strategy.Entry { return strategy.All() }
+func strategies() []strategy.Entry { return strategy.Builtin() }
 
 // loadTargets opens what the environment names, and the built-in local target.
 func loadTargets(ctx context.Context, cfg config, log zerolog.Logger) (*target.Set, error) {
