@@ -12,7 +12,7 @@ import (
 	"github.com/simpledeploy/backup/store"
 )
 
-// BenchmarkStatus asks for a summary of a thousand jobs that is never a kept one.
+// BenchmarkStatus asks for the summary of a thousand jobs: over TCP, and over the socket, where it is never a kept one.
 func BenchmarkStatus(b *testing.B) {
 	st, err := store.Open(b.Context(), b.TempDir()+"/record.db", store.Options{Instance: "attic"})
 	if err != nil {
@@ -30,7 +30,7 @@ func BenchmarkStatus(b *testing.B) {
 	}
 	for round := range 3 {
 		for _, j := range jobs {
-			at := time.Now().Add(-time.Duration(round) * time.Hour)
+			at := time.Now().Add(-time.Duration(round)*time.Hour - 10*time.Minute)
 			run := store.Run{ID: store.NewID(), Project: j.Project, Service: j.Service, Job: j.Name, Trigger: "schedule",
 				State: store.Succeeded, QueuedAt: at, StartedAt: at, FinishedAt: at.Add(time.Minute), StoredBytes: 1 << 20}
 			if err := st.CreateRun(b.Context(), run); err != nil {
@@ -39,9 +39,12 @@ func BenchmarkStatus(b *testing.B) {
 		}
 	}
 	s := status.New(status.Config{Store: st, Runner: &still{store: st, health: runner.Health{Ready: true, Healthy: true}}})
-	for _, path := range []string{"/api/status", "/"} {
-		b.Run(path, func(b *testing.B) {
-			h := s.Handler(true)
+	for _, c := range []struct {
+		name, path string
+		trusted    bool
+	}{{"summary", "/api/status", false}, {"page", "/", false}, {"fresh summary", "/api/status", true}, {"fresh page", "/", true}} {
+		b.Run(c.name, func(b *testing.B) {
+			h, path := s.Handler(c.trusted), c.path
 			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, http.NoBody))
 			for b.Loop() {
 				rec := httptest.NewRecorder()

@@ -36,6 +36,8 @@ func (s *Server) Serve(ctx context.Context, listen, socket string) error {
 		}
 		servers, doors = append(servers, s.httpServer(false)), append(doors, tcp)
 	}
+	defer s.work.Wait()
+	s.renewBehind(ctx) // the first reader need not wait for the record to be read
 	return serveAll(ctx, servers, doors)
 }
 

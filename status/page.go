@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"net/http"
 	"sync"
-	"time"
 )
 
 //go:embed page.html
@@ -26,7 +25,7 @@ type page struct {
 	policy   string
 
 	mu   sync.Mutex
-	of   time.Time // of the summary that kept shows
+	of   *Status // that kept shows
 	kept []byte
 }
 
@@ -59,10 +58,10 @@ func servePage(s *Server, trusted bool) http.Handler {
 	})
 }
 
-func (p *page) render(s *Server, v Status) ([]byte, error) {
+func (p *page) render(s *Server, v *Status) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.kept != nil && p.of.Equal(v.Now) {
+	if p.kept != nil && p.of == v {
 		return p.kept, nil
 	}
 	var b bytes.Buffer
@@ -70,10 +69,10 @@ func (p *page) render(s *Server, v Status) ([]byte, error) {
 		pageView
 		Style   template.CSS
 		Refresh int
-	}{makePageView(v, s.runner.Progress), template.CSS(pageCSS), refreshSeconds})
+	}{makePageView(*v, s.runner.Progress), template.CSS(pageCSS), refreshSeconds})
 	if err != nil {
 		return nil, err
 	}
-	p.kept, p.of = b.Bytes(), v.Now
+	p.kept, p.of = b.Bytes(), v
 	return p.kept, nil
 }

@@ -3,15 +3,13 @@ package status
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/simpledeploy/backup/store"
 )
-
-// freshFor is how old a summary shown over TCP may be: many readers cost no more than one.
-const freshFor = time.Second
 
 // Config is all that a Server needs.
 type Config struct {
@@ -38,7 +36,11 @@ type Server struct {
 	page    *page
 	metrics http.Handler
 
-	mu     sync.Mutex // guards the kept summary
+	renewing sync.Mutex     // held while a summary is made
+	work     sync.WaitGroup // of summaries made behind the readers
+	changes  atomic.Uint64  // how often something was changed through the API
+
+	mu     sync.Mutex // guards what follows
 	kept   *Status
 	keptAt time.Time
 }

@@ -15,41 +15,19 @@ import (
 // recentRuns is how many runs of all jobs the summary lists.
 const recentRuns = 20
 
-// summary returns the summary; one that is at most freshFor old will do unless it must be fresh.
-func (s *Server) summary(ctx context.Context, fresh bool) (Status, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !fresh && s.kept != nil && s.now().Sub(s.keptAt) < freshFor {
-		return *s.kept, nil
-	}
-	v, err := s.summarize(ctx)
-	if err != nil {
-		return Status{}, err
-	}
-	s.kept, s.keptAt = &v, s.now()
-	return v, nil
-}
-
-// forget makes the next summary a fresh one.
-func (s *Server) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.kept = nil
-}
-
-func (s *Server) summarize(ctx context.Context) (Status, error) {
-	v := Status{
+func (s *Server) summarize(ctx context.Context) (*Status, error) {
+	v := &Status{
 		Instance: s.store.Instance(), Version: s.version, Now: s.now().UTC(), StartedAt: s.started,
 		Health: s.runner.Health(ctx), Unprotected: []Service{}, Problems: []Problem{}, Warnings: []Problem{},
 	}
 	jobs, err := s.jobViews(ctx, true, v.Health)
 	if err != nil {
-		return Status{}, err
+		return nil, err
 	}
 	v.Projects, v.Totals = byProject(jobs)
 	runs, _, err := s.store.Runs(ctx, store.Filter{Limit: recentRuns})
 	if err != nil {
-		return Status{}, fmt.Errorf("read the newest runs: %w", err)
+		return nil, fmt.Errorf("read the newest runs: %w", err)
 	}
 	v.RecentRuns = make([]Run, 0, len(runs))
 	for _, r := range runs {
@@ -57,7 +35,7 @@ func (s *Server) summarize(ctx context.Context) (Status, error) {
 	}
 	problems, err := s.problemViews(ctx)
 	if err != nil {
-		return Status{}, err
+		return nil, err
 	}
 	for _, p := range problems {
 		if p.Severity == "warning" {
