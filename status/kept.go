@@ -53,6 +53,9 @@ func (s *Server) renewBehind(ctx context.Context) {
 		if err == nil {
 			_, err = s.page.render(s, v)
 		}
+		if err == nil {
+			_, err = s.encoded.of(v)
+		}
 		if err != nil {
 			s.forget() // the next reader makes one itself and is told what is wrong
 			return

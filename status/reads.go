@@ -2,9 +2,11 @@ package status
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"github.com/simpledeploy/backup/runner"
 	"github.com/simpledeploy/backup/store"
@@ -34,11 +36,42 @@ type (
 	}
 )
 
-func getStatus(s *Server, r *http.Request) (any, error) {
-	if err := onlyKnown(r.URL.Query()); err != nil {
-		return nil, err
+// serveStatus writes the summary as it is kept: encoding that of a thousand jobs costs more than all the rest.
+func serveStatus(s *Server, trusted bool) http.Handler {
+	return s.serveJSON(http.StatusOK, func(s *Server, r *http.Request) (any, error) {
+		if err := onlyKnown(r.URL.Query()); err != nil {
+			return nil, err
+		}
+		v, err := s.summary(r.Context(), trusted)
+		if err != nil {
+			return nil, err
+		}
+		return s.encoded.of(v)
+	})
+}
+
+// encoding keeps the JSON of the last summary.
+type encoding struct {
+	mu   sync.Mutex
+	what *Status
+	kept encodedJSON
+}
+
+// encodedJSON is an answer that is JSON already.
+type encodedJSON []byte
+
+func (e *encoding) of(v *Status) (encodedJSON, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.what == v {
+		return e.kept, nil
 	}
-	return s.summary(r.Context(), fromSocket(r.Context()))
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode the summary: %w", err)
+	}
+	e.what, e.kept = v, body
+	return e.kept, nil
 }
 
 func getServices(s *Server, r *http.Request) (any, error) {

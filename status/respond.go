@@ -32,15 +32,19 @@ func (s *Server) serveJSON(code int, answer endpoint) http.HandlerFunc {
 }
 
 func writeJSON(w http.ResponseWriter, code int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		writeProblem(w, http.StatusInternalServerError, "encode the answer: "+err.Error())
-		return
+	body, ready := v.(encodedJSON)
+	if !ready {
+		var err error
+		if body, err = json.Marshal(v); err != nil {
+			writeProblem(w, http.StatusInternalServerError, "encode the answer: "+err.Error())
+			return
+		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	// The connection is all that could fail here, and then nobody is left to tell.
-	_, _ = w.Write(append(body, '\n'))
+	_, _ = w.Write(body)
+	_, _ = w.Write([]byte{'\n'})
 }
 
 // readJSON decodes a body into v; an empty body leaves v as it is. A field that nobody reads is refused, so that a

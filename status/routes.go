@@ -61,7 +61,7 @@ func readRoutes() []route {
 			Doc: "Ready and healthy, with the reasons when not. Always 200: the fields tell.", answer: getHealth},
 		{Method: "GET", Path: "/api/status", Access: read, Answer: "Status",
 			Doc: "The summary: health, totals, every project with its jobs, the 20 newest runs, problems, services " +
-				"that keep state and are not protected. Over TCP it may be a few seconds old.", answer: getStatus},
+				"that keep state and are not protected. Over TCP it may be a few seconds old.", raw: serveStatus},
 		{Method: "GET", Path: "/api/services", Access: read, Answer: "`{\"services\": [Service]}`",
 			Doc:    "Every service seen on the engine: fitting strategies and why, mounts, protected or not.",
 			answer: getServices},

@@ -34,6 +34,7 @@ type Server struct {
 	started time.Time
 	feed    *feed
 	page    *page
+	encoded encoding
 	metrics http.Handler
 
 	renewing sync.Mutex     // held while a summary is made
