@@ -59,6 +59,12 @@ func StartPostgres(t testing.TB, version string, opt RunOptions) *Container {
 	if !hasVariable(opt.Env, "POSTGRES_PASSWORD") && !hasVariable(opt.Env, "POSTGRES_PASSWORD_FILE") {
 		opt.Env = append(opt.Env, "POSTGRES_PASSWORD=secret")
 	}
+	if !hasVariable(opt.Env, "POSTGRES_INITDB_ARGS") {
+		opt.Env = append(opt.Env, "POSTGRES_INITDB_ARGS=--no-sync")
+	}
+	if opt.Cmd == nil {
+		opt.Cmd = []string{"-c", "fsync=off"} // a test's data need not survive a power cut
+	}
 	c := Run(t, opt)
 	WaitPostgres(t, c)
 	return c
