@@ -18,6 +18,11 @@ const oddHelper = "github.com/simpledeploy/backup/docker/testdata/oddhelper"
 func connect(t *testing.T, change ...func(*docker.Options)) *docker.Engine {
 	t.Helper()
 	enginetest.Require(t)
+	return open(t, change...)
+}
+
+func open(t *testing.T, change ...func(*docker.Options)) *docker.Engine {
+	t.Helper()
 	opt := docker.Options{DataDir: t.TempDir(), StoreID: "test-" + filepath.Base(t.TempDir()) + t.Name()}
 	for _, c := range change {
 		c(&opt)
@@ -35,7 +40,7 @@ func connectVia(t *testing.T, proxy *enginetest.Proxy, change ...func(*docker.Op
 	t.Helper()
 	t.Setenv("DOCKER_HOST", proxy.Host())
 	defer t.Setenv("DOCKER_HOST", "")
-	return connect(t, change...)
+	return open(t, change...)
 }
 
 // idle starts a container that does nothing until it is told to stop.

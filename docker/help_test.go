@@ -169,14 +169,22 @@ func TestHelp_KilledMidStream(t *testing.T) {
 		c, v := withVolume(t)
 		flowing := newTrigger(1)
 		killed := make(chan struct{})
+		var volumes string
 		go func() {
 			defer close(killed)
 			<-flowing.reached
-			enginetest.Docker(t, "kill", leftHelpers(t, "volume="+v))
+			helper := leftHelpers(t, "volume="+v)
+			volumes = dockerOut(t, "inspect", "--format", "{{range .Mounts}}{{.Name}} {{end}}", helper)
+			enginetest.Docker(t, "kill", helper)
 		}()
 		err := port(t, e, c).Help(t.Context(), strategy.HelperCommand{Op: "hang", Paths: []string{"/data"}, Stdout: flowing})
 		<-killed
 		wantError(t, err, "without a trailer", "137")
+		// The image declares a volume, so each helper brings one along.
+		names := strings.Fields(strings.ReplaceAll(volumes, v, ""))
+		if len(names) != 1 || strings.Contains(dockerOut(t, "volume", "ls", "--quiet"), names[0]) {
+			t.Errorf("the helper's own volume is left: %v", names)
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,7 +42,8 @@ func (e *Engine) identify(ctx context.Context) error {
 		return nil
 	}
 	hostname, _ := os.Hostname()
-	found, err := e.lookup(ctx, ownIDs(hostname, readProc("/proc/self/mountinfo"), readProc("/proc/self/cgroup")), hostname)
+	mountinfo := readProc("/proc/self/mountinfo")
+	found, err := e.lookup(ctx, ownIDs(hostname, mountinfo, readProc("/proc/self/cgroup")), pointsOf(mountinfo))
 	if err != nil {
 		return err
 	}
@@ -51,24 +53,82 @@ func (e *Engine) identify(ctx context.Context) error {
 	return nil
 }
 
-// lookup asks for each candidate. An id of 64 digits is ours beyond doubt; a host name of twelve digits counts only
-// if the container has it and its id begins with it: a host name is free text, and could name somebody else.
-func (e *Engine) lookup(ctx context.Context, ids []string, hostname string) (self, error) {
+// lookup asks for each candidate and takes the first that has our mounts, at our places and from our sources. None
+// is sure without that: a host name is free text, and with --network container:X all the files that name an id are
+// X's; then we are one of those that share X's network. Sources that are links are told apart in a second pass.
+func (e *Engine) lookup(ctx context.Context, ids []string, points map[string]string) (self, error) {
+	var candidates []container.InspectResponse
 	for _, id := range ids {
-		r, err := e.cli.ContainerInspect(ctx, id)
-		if cerrdefs.IsNotFound(err) {
-			continue
-		}
+		found, err := e.inspectAll(ctx, id)
 		if err != nil {
-			return self{}, e.explain("find our own container", err)
+			return self{}, err
 		}
-		sure := r.ContainerJSONBase != nil && r.Config != nil && strings.HasPrefix(r.ID, id) &&
-			(len(id) == 64 || r.Config.Hostname == hostname)
-		if sure {
-			return self{found: true, info: fromInspect(r), raw: r}, nil
+		candidates = append(candidates, found...)
+	}
+	for _, sources := range []bool{true, false} {
+		for _, r := range candidates {
+			if fits(r.Mounts, points, sources) {
+				return self{found: true, info: fromInspect(r), raw: r}, nil
+			}
 		}
 	}
 	return self{}, nil
+}
+
+// inspectAll looks at a container and at those that share its network.
+func (e *Engine) inspectAll(ctx context.Context, id string) ([]container.InspectResponse, error) {
+	r, err := e.cli.ContainerInspect(ctx, id)
+	if cerrdefs.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, e.explain("find our own container", err)
+	}
+	if !strings.HasPrefix(r.ID, id) { // somebody's name
+		return nil, nil
+	}
+	found := []container.InspectResponse{r}
+	all, err := e.cli.ContainerList(ctx, container.ListOptions{})
+	if err != nil {
+		return nil, e.explain("find our own container", err)
+	}
+	for _, s := range all {
+		if s.HostConfig.NetworkMode != "container:"+r.ID {
+			continue
+		}
+		if peer, err := e.cli.ContainerInspect(ctx, s.ID); err == nil {
+			found = append(found, peer)
+		}
+	}
+	return found, nil
+}
+
+// pointsOf reads mountinfo: mount point → path of what is mounted there in its file system.
+func pointsOf(mountinfo string) map[string]string {
+	points := map[string]string{}
+	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+	for line := range strings.Lines(mountinfo) {
+		if f := strings.Fields(line); len(f) > 4 {
+			points[unescape.Replace(f[4])] = unescape.Replace(f[3])
+		}
+	}
+	return points
+}
+
+// fits says whether a container's mounts are all among ours.
+func fits(mounts []container.MountPoint, points map[string]string, sources bool) bool {
+	for _, m := range mounts {
+		dest := filepath.Clean(m.Destination)
+		root, ok := points[dest]
+		if !ok {
+			dest, _ = filepath.EvalSymlinks(dest) // /var/run is a link to /run in many images
+			root, ok = points[dest]
+		}
+		if !ok || sources && m.Source != "" && root != "/" && !strings.HasSuffix(m.Source, root) {
+			return false
+		}
+	}
+	return true
 }
 
 var (
@@ -76,14 +136,19 @@ var (
 	shortID = regexp.MustCompile(`^[0-9a-f]{12}$`)
 )
 
-// ownIDs lists what may be our container's id, surest first: the engine mounts /etc/hostname and its like from a
-// folder that is named by it; cgroup v1 (and v2 without a namespace of its own) has it in the path; the host name is
+// ownIDs lists what may be our container's id, surest first: cgroup v1 (and v2 without a namespace of its own) has
+// it in the path; the engine mounts /etc/hostname and its like from a folder that is named by it; the host name is
 // its beginning unless somebody chose another.
 func ownIDs(hostname, mountinfo, cgroup string) []string {
 	var ids []string
 	add := func(id string) {
 		if id != "" && !slices.Contains(ids, id) {
 			ids = append(ids, id)
+		}
+	}
+	for line := range strings.Lines(cgroup) {
+		if all := fullID.FindAllString(line, -1); len(all) > 0 {
+			add(all[len(all)-1]) // the innermost
 		}
 	}
 	for line := range strings.Lines(mountinfo) {
@@ -93,9 +158,6 @@ func ownIDs(hostname, mountinfo, cgroup string) []string {
 		if len(f) > 4 && slices.Contains([]string{"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"}, f[4]) {
 			add(fullID.FindString(f[3]))
 		}
-	}
-	for line := range strings.Lines(cgroup) {
-		add(fullID.FindString(line))
 	}
 	if shortID.MatchString(hostname) {
 		add(hostname)
