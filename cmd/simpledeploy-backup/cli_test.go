@@ -1,7 +1,6 @@
 package main
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -24,9 +23,7 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SIMPLEDEPLOY_DATA_DIR", env.WorkDir+"/data")
 			env.Setenv("TZ", "UTC")
-			dump, err := filepath.Abs("../../runner/strategy/testdata/shop.sql")
-			env.Setenv("DUMP", dump)
-			return err
+			return nil
 		},
 	})
 }
