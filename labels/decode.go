@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Decoder turns containers into services with jobs. It holds no state between calls.
@@ -14,6 +15,7 @@ type Decoder struct {
 	cfg    Config
 	keys   []Key
 	prefix string // "simpledeploy.backup."
+	zone   *time.Location
 }
 
 // NewDecoder checks the environment's defaults as strictly as labels, and returns everything that is wrong with them.
@@ -27,9 +29,9 @@ func NewDecoder(cfg Config) (*Decoder, error) {
 	zone, err := parseZone(cfg.Timezone)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("TZ: %w", err))
-	} else {
-		d.cfg.Timezone = zone.String()
+		zone = time.UTC // so that everything else is still checked
 	}
+	d.zone = zone
 	for _, name := range slices.Sorted(maps.Keys(cfg.Defaults)) {
 		if err := d.checkDefault(name, strings.TrimSpace(cfg.Defaults[name])); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", envName(name), err))
@@ -51,12 +53,12 @@ func (d *Decoder) checkDefault(name, value string) error {
 	case holdsSecret(value):
 		return hint("it holds a secret", "a default is shown to everybody")
 	}
-	scratch := d.newDraft()
+	scratch := d.newDraft(map[string]*time.Location{})
 	if err := key.check(scratch, value); err != nil {
 		return err
 	}
 	if name == "schedule" {
-		_, err := ParseSchedule(value, d.cfg.Timezone, d.cfg.MinInterval)
+		_, err := parseScheduleIn(value, d.zone, d.cfg.MinInterval)
 		return err
 	}
 	return nil
@@ -76,7 +78,9 @@ func (k Key) check(d *draft, value string) error {
 	return k.set(d, value)
 }
 
-func (d *Decoder) newDraft() *draft { return &draft{cfg: &d.cfg, zone: d.cfg.Timezone} }
+func (d *Decoder) newDraft(zones map[string]*time.Location) *draft {
+	return &draft{cfg: &d.cfg, zone: d.zone, zones: zones}
+}
 
 // Decode turns all containers of an engine into services, sorted by identity, one for each identity.
 func (d *Decoder) Decode(all []Container) []Service {
@@ -89,15 +93,15 @@ func (d *Decoder) Decode(all []Container) []Service {
 	ids := slices.SortedFunc(maps.Keys(groups), func(a, b Identity) int {
 		return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(a.Service, b.Service))
 	})
-	databases := d.databaseMounts(all)
+	shared := shared{databases: d.databaseMounts(all), zones: map[string]*time.Location{}}
 	services := make([]Service, 0, len(ids))
 	for _, id := range ids {
-		services = append(services, d.decodeService(id, groups[id], databases))
+		services = append(services, d.decodeService(id, groups[id], shared))
 	}
 	return services
 }
 
-func (d *Decoder) decodeService(id Identity, replicas []Container, databases map[string]string) Service {
+func (d *Decoder) decodeService(id Identity, replicas []Container, shared shared) Service {
 	slices.SortFunc(replicas, byReplica)
 	c := replicas[0]
 	svc := Service{Identity: id, Container: c, Replicas: replicas}
@@ -114,7 +118,7 @@ func (d *Decoder) decodeService(id Identity, replicas []Container, databases map
 	} else if e, ok := set.plain["enable"]; ok && strings.EqualFold(e.value, "false") {
 		return svc // always wins, whatever else is said
 	}
-	w := work{d: d, c: c, id: id, engine: engine, known: known, set: set, databases: databases, used: map[string]bool{}}
+	w := work{d: d, c: c, id: id, engine: engine, known: known, set: set, shared: shared, used: map[string]bool{}}
 	w.conflict(replicas)
 	w.jobs()
 	w.finish(&svc)

@@ -7,15 +7,21 @@ import (
 	"time"
 )
 
+// shared is what the services of one call have in common.
+type shared struct {
+	databases map[string]string // mounts that hold a known database → its strategy
+	zones     map[string]*time.Location
+}
+
 // work is one service while its jobs are decoded.
 type work struct {
-	d         *Decoder
-	c         Container
-	id        Identity
-	engine    Strategy // what the image suggests
-	known     bool
-	set       labelled
-	databases map[string]string // mounts of other containers that hold a database → its strategy
+	shared
+	d      *Decoder
+	c      Container
+	id     Identity
+	engine Strategy // what the image suggests
+	known  bool
+	set    labelled
 
 	found    []finding
 	unfit    []finding       // unnamed labels that mean nothing to one job but perhaps to another
@@ -85,7 +91,7 @@ func (s source) labelled() bool { return s >= fromContainer }
 
 // job decodes one job; what is wrong is found, and everything else goes on being checked.
 func (w *work) job(name string, own map[string]entry) {
-	d := w.d.newDraft()
+	d := w.d.newDraft(w.zones)
 	d.Identity, d.Name, d.Labels = w.id, name, map[string]string{}
 	enable, _ := findKey(w.d.keys, "enable")
 	if e, from := w.lookup(own, enable); from == fromJob && strings.EqualFold(e.value, "false") {
@@ -124,7 +130,7 @@ func (w *work) key(d *draft, own map[string]entry, key Key, strategy Strategy) b
 	case from.labelled() && key.Available && !fits:
 		w.misfit(d, e, from, key, strategy)
 		e, from = entry{value: key.fallback}, fromTable
-	case !fits:
+	case !fits && !from.labelled():
 		e, from = entry{value: key.fallback}, fromTable
 	}
 	if from == fromContainer {
@@ -185,10 +191,10 @@ func (w *work) schedule(d *draft, own map[string]entry, ok map[string]bool) {
 		return
 	}
 	if !ok["timezone"] {
-		d.zone = "UTC"
+		d.zone = time.UTC
 	}
 	var err error
-	if d.Schedule, err = ParseSchedule(d.spec, d.zone, w.d.cfg.MinInterval); err != nil {
+	if d.Schedule, err = parseScheduleIn(d.spec, d.zone, w.d.cfg.MinInterval); err != nil {
 		if e.label == "" {
 			e.label = w.d.prefix + "schedule"
 		}

@@ -30,7 +30,11 @@ func ParseSchedule(spec, timezone string, min time.Duration) (Schedule, error) {
 	if err != nil {
 		return Schedule{}, err
 	}
-	s := Schedule{Spec: strings.Join(strings.Fields(strings.ToLower(spec)), " "), zone: zone}
+	return parseScheduleIn(spec, zone, min)
+}
+
+func parseScheduleIn(spec string, zone *time.Location, min time.Duration) (s Schedule, err error) {
+	s = Schedule{Spec: strings.Join(strings.Fields(strings.ToLower(spec)), " "), zone: zone}
 	switch {
 	case s.Spec == "":
 		return Schedule{}, hint("the schedule is empty", `write "0 2 * * *" for daily at 02:00, or "manual"`)

@@ -18,8 +18,9 @@ type draft struct {
 	disabled bool
 	strategy string // the word in the label
 	spec     string
-	zone     string
-	quorum   int // 0: all
+	zone     *time.Location
+	zones    map[string]*time.Location // those read so far: each is a file
+	quorum   int                       // 0: all
 }
 
 var (
@@ -188,11 +189,16 @@ func hasControl(s string) bool {
 func setSchedule(d *draft, v string) error { d.spec = v; return nil }
 
 func setTimezone(d *draft, v string) error {
-	zone, err := parseZone(v)
-	if err == nil {
-		d.zone = zone.String()
+	zone, ok := d.zones[v]
+	if !ok {
+		var err error
+		if zone, err = parseZone(v); err != nil {
+			return err
+		}
+		d.zones[v] = zone
 	}
-	return err
+	d.zone = zone
+	return nil
 }
 
 func setJitter(d *draft, v string) (err error)  { d.Jitter, err = ParseDuration(v); return err }

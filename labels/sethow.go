@@ -73,7 +73,7 @@ func setDrill(d *draft, v string) error {
 		d.Drill = "each"
 		return nil
 	}
-	s, err := ParseSchedule(v, d.zone, d.cfg.MinInterval)
+	s, err := parseScheduleIn(v, d.zone, d.cfg.MinInterval)
 	d.Drill = s.Spec
 	return err
 }

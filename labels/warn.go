@@ -79,7 +79,7 @@ func engineAt(folder string) string {
 		{"/bitnami/mariadb", "mysql"}, {"/data/db", "mongo"}, {"/var/lib/mongodb", "mongo"}, {"/bitnami/mongodb", "mongo"},
 		{"/var/lib/redis", "redis"}, {"/bitnami/redis", "redis"}, {"/bitnami/valkey", "redis"},
 	} {
-		if below(folder, known.folder) || (folder != "/" && below(known.folder, folder)) {
+		if below(folder, known.folder) {
 			return known.engine
 		}
 	}
