@@ -46,7 +46,7 @@ func recipe(entry strategy.Entry, job labels.Job, key string, run store.Run) str
 	fmt.Fprintf(&b, "# in the folder of %s, with the service's container running\n", file)
 	fmt.Fprintf(&b, "CONTAINER=%s\n", shellQuote(run.Container))
 	fmt.Fprintf(&b, "echo '%s  %s' | sha256sum -c - || exit 1\n", run.SHA256, file)
-	fmt.Fprintf(&b, "%s %s | %s\n", undo, file, strings.TrimSpace(entry.Recipe(optionsOf(job, run.ID))))
+	fmt.Fprintf(&b, "%s %s | {\n%s\n}\n", undo, file, strings.TrimSpace(entry.Recipe(optionsOf(job, run.ID))))
 	return b.String()
 }
 

@@ -56,6 +56,7 @@ func (s Scope) refuseHeldUploads(svc *labels.Service) []labels.Job {
 			kept = append(kept, job)
 			continue
 		}
+		svc.Refused = append(svc.Refused, job.Name)
 		svc.Problems = append(svc.Problems, labels.Problem{
 			Identity: job.Identity, Job: job.Name, Label: "quiesce", Value: job.Quiesce,
 			Why: "the first target, " + job.Targets[0] + ", is not on this machine, so the container would be held for as " +
@@ -78,7 +79,7 @@ func (p Plan) find(id string) (labels.Job, bool) {
 // service is the service with this identity.
 func (p Plan) service(project, name string) (labels.Service, bool) {
 	for _, svc := range p.Services {
-		if svc.Project == project && svc.Service == name {
+		if svc.Identity == (labels.Identity{Project: project, Service: name}) {
 			return svc, true
 		}
 	}

@@ -68,7 +68,6 @@ func (r *Runner) pruneJob(ctx context.Context, jobID string, policy labels.Reten
 	if err != nil {
 		return nil, err
 	}
-	var out []PruneResult
 	awaited := map[string]string{} // run → a target that waits for a copy it would keep
 	var decisions []pruneDecision
 	for _, name := range targetsOf(runs) {

@@ -51,7 +51,7 @@ func (r *Runner) serviceRows(plan Plan) []store.Service {
 	rows := make([]store.Service, 0, len(plan.Services))
 	for _, svc := range plan.Services {
 		rows = append(rows, store.Service{
-			Project: svc.Project, Service: svc.Service.Service, Container: svc.Container.Name, Image: svc.Container.Image,
+			Project: svc.Project, Service: svc.Identity.Service, Container: svc.Container.Name, Image: svc.Container.Image,
 			Strategy: svc.Detected, Stateful: svc.Stateful, SeenAt: plan.At,
 		})
 	}
@@ -61,46 +61,25 @@ func (r *Runner) serviceRows(plan Plan) []store.Service {
 // jobRows are the jobs that containers declare: those that can run, and those that a Problem refuses. A refused
 // job is still declared: it is not absent, its rpo counts, and nothing of it is pruned.
 func jobRows(plan Plan, known []store.Job) []store.Job {
-	declared := map[string]store.Job{}
-	for _, svc := range plan.Services {
-		for _, problem := range svc.Problems {
-			for _, name := range refusedNames(svc, problem, known) {
-				id := svc.Project + "/" + svc.Service.Service + "/" + name
-				declared[id] = store.Job{ID: id, Project: svc.Project, Service: svc.Service.Service, Name: name, Declared: true, Refused: true}
-			}
-		}
+	before := make(map[string]store.Job, len(known))
+	for _, row := range known {
+		before[row.ID] = row
 	}
-	for _, row := range known { // a refused job keeps what was known of it
-		if refused, ok := declared[row.ID]; ok {
-			refused.Strategy, refused.Spec, refused.Fingerprint = row.Strategy, row.Spec, row.Fingerprint
-			declared[row.ID] = refused
-		}
-	}
-	rows := make([]store.Job, 0, len(plan.Jobs)+len(declared))
+	rows := make([]store.Job, 0, len(plan.Jobs))
 	for _, job := range plan.Jobs {
-		delete(declared, job.ID())
 		rows = append(rows, jobRow(job))
 	}
-	for _, row := range declared {
-		rows = append(rows, row)
-	}
-	return rows
-}
-
-func refusedNames(svc labels.Service, p labels.Problem, known []store.Job) []string {
-	if p.Job != "" {
-		return []string{p.Job}
-	}
-	var names []string
-	for _, row := range known {
-		if row.Project == svc.Project && row.Service == svc.Service.Service {
-			names = append(names, row.Name)
+	for _, svc := range plan.Services {
+		for _, name := range svc.Refused {
+			id := svc.Project + "/" + svc.Identity.Service + "/" + name
+			was := before[id] // a refused job keeps what was known of it
+			rows = append(rows, store.Job{
+				ID: id, Project: svc.Project, Service: svc.Identity.Service, Name: name, Declared: true, Refused: true,
+				Strategy: was.Strategy, Spec: was.Spec, Fingerprint: was.Fingerprint,
+			})
 		}
 	}
-	if len(names) == 0 {
-		return []string{"default"}
-	}
-	return names
+	return rows
 }
 
 func jobRow(job labels.Job) store.Job {
@@ -152,7 +131,7 @@ func (r *Runner) recordChanges(ctx context.Context, changes store.JobChanges) er
 	tell := func(ids []string, kind, text string) {
 		for _, id := range ids {
 			r.log.Info().Str("job", id).Msg(text)
-			project, service, job := splitJobID(id)
+			project, service, job := store.SplitJobID(id)
 			errs = append(errs, r.cfg.Store.AppendEvent(ctx, store.Event{
 				Actor: "labels", Kind: kind, Project: project, Service: service, Job: job, Text: text,
 			}))

@@ -18,7 +18,7 @@ const backupArtifacts = "SELECT " + artifactColumns + ` FROM artifacts WHERE run
 // Backups lists the runs of a job that can be restored, newest first, with all their artifacts: succeeded and partial ones
 // that at least one target still holds.
 func (s *Store) Backups(ctx context.Context, jobID string) ([]Run, error) {
-	project, service, job := splitJobID(jobID)
+	project, service, job := SplitJobID(jobID)
 	verb := "read the backups of job " + jobID
 	tx, err := s.read.BeginTx(ctx, nil) // both queries see the same moment
 	if err != nil {

@@ -103,7 +103,7 @@ func (s *Store) Latest(ctx context.Context, jobID string, states ...string) (Run
 }
 
 func latestQuery(jobID string, states []string) (string, []any) {
-	project, service, job := splitJobID(jobID)
+	project, service, job := SplitJobID(jobID)
 	query, args := "SELECT id FROM runs WHERE project = ? AND service = ? AND job = ?", []any{project, service, job}
 	if len(states) > 0 {
 		// The unary plus keeps the planner on the job's own index, where the state is at hand.

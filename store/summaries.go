@@ -17,7 +17,8 @@ const (
 
 // summarizeRun brings the summary of the run's job, and the job's last success, up to date.
 func (s *Store) summarizeRun(ctx context.Context, tx *sql.Tx, r Run) error {
-	if r.State == Succeeded {
+	// What a restore saves before it replaces it may be the damage itself: it is no good backup of the job.
+	if r.State == Succeeded && r.Trigger != "safety" {
 		_, err := tx.ExecContext(ctx, "UPDATE jobs SET last_success = max(coalesce(last_success, 0), ?) WHERE id = ?",
 			millis(orNow(r.FinishedAt, r.QueuedAt)), r.JobID())
 		if err != nil {

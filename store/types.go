@@ -159,8 +159,8 @@ type Event struct {
 	Data    json.RawMessage
 }
 
-// splitJobID takes project/service/job apart. Neither project nor job can hold a slash.
-func splitJobID(id string) (project, service, job string) {
+// SplitJobID takes project/service/job apart. Neither project nor job can hold a slash.
+func SplitJobID(id string) (project, service, job string) {
 	project, rest, _ := strings.Cut(id, "/")
 	if i := strings.LastIndexByte(rest, '/'); i >= 0 {
 		return project, rest[:i], rest[i+1:]
