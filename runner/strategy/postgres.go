@@ -35,7 +35,7 @@ func (postgres) Dump(ctx context.Context, c Container, opt Options, w io.Writer)
 	}
 	report.Warnings = warnings
 	mark := "-- mark " + strings.ToLower(rand.Text())
-	if _, err := fmt.Fprintf(w, "%s%s\n-- By hand: psql -X -v ON_ERROR_STOP=1 -d template1 < this-file\n", pgHeader, mark[len("-- mark "):]); err != nil {
+	if _, err := fmt.Fprintf(w, "%s%s\n-- By hand, with all clients stopped: psql -X -v ON_ERROR_STOP=1 -d template1 < this-file\n", pgHeader, mark[len("-- mark "):]); err != nil {
 		return report, err
 	}
 	if opt.Databases == nil {
@@ -118,11 +118,12 @@ func (s pgServer) choose(wanted []string) (names, warnings []string, err error) 
 
 // pgRecipe restores the raw form by hand. Clients must be away: DROP DATABASE refuses while one is connected.
 func pgRecipe(opt Options) string {
-	user := `-U "${POSTGRES_USER:-postgres}"`
+	user := `"${POSTGRES_USER:-${POSTGRESQL_USERNAME:-postgres}}"`
 	if opt.User != "" {
-		user = "-U " + quoteShell(opt.User)
+		user = quoteShell(opt.User)
 	}
-	script := `exec psql -X -q -v ON_ERROR_STOP=1 ` + user + ` -d template1 -f -`
+	script := `PGPASSWORD="${POSTGRES_PASSWORD:-$(cat "${POSTGRES_PASSWORD_FILE:-/dev/null}")}" ` +
+		`exec psql -X -q -v ON_ERROR_STOP=1 -U ` + user + ` -d template1 -f -`
 	return `docker exec -i "$CONTAINER" sh -c ` + quoteShell(script) + " >/dev/null"
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/simpledeploy/backup/internal/enginetest"
 	"github.com/simpledeploy/backup/internal/enginetest/port"
 	"github.com/simpledeploy/backup/runner/strategy"
+	"github.com/simpledeploy/backup/runner/strategy/strategytest"
 )
 
 func postgresEntry(t testing.TB) strategy.Entry {
@@ -128,12 +129,28 @@ func damage(t testing.TB, d database) {
 	d.Exec(t, "sh", "-c", `psql -U postgres -d shop -c 'SELECT pg_sleep(600)' >/dev/null 2>&1 &`)
 }
 
+func (d database) leftovers(t testing.TB) string {
+	t.Helper()
+	return d.psql(t, "template1", `SELECT datname FROM pg_database WHERE datname LIKE 'simpledeploy%'
+		UNION SELECT rolname FROM pg_roles WHERE shobj_description(oid, 'pg_authid') LIKE 'made by%'`)
+}
+
 func (d database) noLeftovers(t testing.TB) {
 	t.Helper()
-	if got := d.psql(t, "template1", `SELECT datname FROM pg_database WHERE datname LIKE 'simpledeploy%'
-		UNION SELECT rolname FROM pg_roles WHERE shobj_description(oid, 'pg_authid') LIKE 'made by%'`); got != "" {
+	if got := d.leftovers(t); got != "" {
 		t.Errorf("left behind: %s", got)
 	}
+}
+
+func TestPostgres_KeepsTheContract(t *testing.T) {
+	d := startShop(t, "15")
+	strategytest.Run(t, strategytest.Source{
+		Entry:     postgresEntry(t),
+		Container: d.port,
+		State:     d.sum,
+		Damage:    func(t testing.TB) { d.psql(t, "shop", "DELETE FROM private.orders; ALTER ROLE app NOLOGIN") },
+		Leftovers: d.leftovers,
+	})
 }
 
 func TestPostgres_RestoresIntoAnEmptyServer(t *testing.T) {
@@ -244,7 +261,7 @@ func TestPostgres_RecoverAfterACrash(t *testing.T) {
 	}
 }
 
-// failAfter is a reader that calls stop when it is half way.
+// halfway is a reader that calls stop once, when only the rest is left.
 type halfway struct {
 	r    io.Reader
 	left int
@@ -268,6 +285,25 @@ func TestPostgres_RestoreCancelledHalfWay(t *testing.T) {
 	defer cancel()
 	stream := &halfway{r: bytes.NewReader(dump), left: len(dump) / 2, stop: cancel}
 	if _, err := postgresEntry(t).Strategy.Restore(ctx, d.port, strategy.Options{Token: "r1"}, stream); err == nil {
+		t.Fatal("the restore says it is done")
+	}
+	if diff := cmp.Diff(want, d.sum(t)); diff != "" {
+		t.Errorf("the old state changed:\n%s", diff)
+	}
+	d.noLeftovers(t)
+}
+
+func TestPostgres_RecoverEndsARestoreThatStillRuns(t *testing.T) {
+	d := startShop(t, "17")
+	dump, want := d.dump(t, strategy.Options{}), d.sum(t)
+	opt := strategy.Options{Token: "r1"}
+	stream := &halfway{r: bytes.NewReader(dump), left: len(dump) * 3 / 4, stop: func() {
+		if err := postgresEntry(t).Strategy.(strategy.Recoverer).Recover(t.Context(), d.port, opt); err != nil {
+			t.Error(err)
+		}
+		d.noLeftovers(t)
+	}}
+	if _, err := postgresEntry(t).Strategy.Restore(t.Context(), d.port, opt, stream); err == nil {
 		t.Fatal("the restore says it is done")
 	}
 	if diff := cmp.Diff(want, d.sum(t)); diff != "" {
