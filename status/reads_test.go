@@ -175,11 +175,13 @@ func TestWrites_ReachTheRunner(t *testing.T) {
 		{"/api/pause", `{"for":"soon"}`, 400, nil},
 		{"/api/pause", `{"until":"2020-01-01T00:00:00Z"}`, 400, nil},
 	}
+	w := newWorld(t)
+	w.populate()
+	h := w.server().Handler(true)
 	for _, tt := range tests {
 		t.Run(strings.TrimPrefix(tt.path, "/api/"), func(t *testing.T) {
-			w := newWorld(t)
-			w.populate()
-			rec := w.ask(true, "POST", tt.path, tt.body)
+			w.runner.asked = nil
+			rec := ask(t, h, "POST", tt.path, tt.body)
 			if rec.Code != tt.code {
 				t.Fatalf("got %d %s, want %d", rec.Code, rec.Body, tt.code)
 			}
