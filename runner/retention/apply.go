@@ -61,7 +61,7 @@ func (d *Decision) keep(reason string) {
 // why says why a backup goes.
 func (p Policy) why(d Decision) string {
 	if !d.Good {
-		return "partial, and there is a newer good one"
+		return "partial, and there are newer ones"
 	}
 	return "outside " + p.String()
 }
