@@ -11,6 +11,7 @@ import (
 
 	"github.com/rclone/rclone/fs"
 	"github.com/rclone/rclone/fs/fserrors"
+	"github.com/rclone/rclone/lib/file"
 )
 
 var (
@@ -65,6 +66,8 @@ func (t *Target) wrap(op, key string, err error) error {
 	case errors.Is(err, fs.ErrorObjectNotFound), errors.Is(err, fs.ErrorDirNotFound), errors.Is(err, fs.ErrorIsDir),
 		errors.Is(err, fs.ErrorNotAFile):
 		err = ErrNotFound
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, file.ErrDiskFull):
+		err = fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
 	var source *sourceError
 	return &Error{Target: t.name, Op: op, Key: key, Err: err, source: errors.As(err, &source)}
@@ -82,7 +85,7 @@ func IsRetryable(err error) bool {
 	}
 	for _, final := range []error{
 		ErrNotFound, ErrNoSpace, ErrSizeNeeded, errRefused, os.ErrPermission, fs.ErrorPermissionDenied,
-		syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.ENAMETOOLONG, syscall.ENOTDIR, syscall.EISDIR,
+		syscall.EROFS, syscall.ENAMETOOLONG, syscall.ENOTDIR, syscall.EISDIR,
 		fs.ErrorNotFoundInConfigFile,
 	} {
 		if errors.Is(err, final) {

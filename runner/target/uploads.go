@@ -11,6 +11,29 @@ import (
 	"github.com/rclone/rclone/fs"
 )
 
+// RemovePartial removes what an upload of exactly this key left without ending it: its partial name, or its unfinished
+// upload on S3. The object itself stays. It finds what RemovePartials cannot: MinIO lists unfinished uploads by their
+// whole key only.
+func (t *Target) RemovePartial(ctx context.Context, key string) error {
+	if err := checkKey(key); err != nil {
+		return t.wrap("remove the unfinished upload of", key, err)
+	}
+	remote, err := t.connect(ctx)
+	if err == nil && uploadName(remote, key) != key {
+		var left fs.Object
+		if left, err = remote.NewObject(ctx, uploadName(remote, key)); err == nil {
+			err = left.Remove(ctx)
+		}
+		if errors.Is(err, fs.ErrorObjectNotFound) || errors.Is(err, fs.ErrorDirNotFound) {
+			err = nil
+		}
+	}
+	if err == nil && fs.Type(remote) == "s3" {
+		err = t.abortUpload(ctx, key)
+	}
+	return t.wrap("remove the unfinished upload of", key, err)
+}
+
 // abortUploads ends the run's unfinished multipart uploads, which cost money and are in no listing. rclone's own
 // clean-up lists them by a prefix without a slash at its end, so that of "backups" would end those of
 // "backups-other/" too: here they are listed, those of our own keys picked out, and the clean-up is called for each
@@ -27,19 +50,24 @@ func (t *Target) abortUploads(ctx context.Context, folder, runID string) error {
 	}
 	var errs []error
 	for _, key := range keys {
-		if !belongsTo(key, folder, runID) {
-			continue
-		}
-		// Older than minus a day is all: the storage's clock may be ahead of ours.
-		alone, err := open(ctx, t.path+key+"/")
-		if err == nil {
-			_, err = alone.Features().Command(ctx, "cleanup", nil, map[string]string{"max-age": "-24h"})
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("end the unfinished upload of %s: %w", key, err))
+		if belongsTo(key, folder, runID) {
+			errs = append(errs, t.abortUpload(ctx, key))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// abortUpload ends the unfinished uploads of the key and of what begins with it: its manifest.
+func (t *Target) abortUpload(ctx context.Context, key string) error {
+	alone, err := open(ctx, t.path+key+"/")
+	if err == nil {
+		// Older than minus a day is all: the storage's clock may be ahead of ours.
+		_, err = alone.Features().Command(ctx, "cleanup", nil, map[string]string{"max-age": "-24h"})
+	}
+	if err != nil && !errors.Is(err, fs.ErrorDirNotFound) {
+		return fmt.Errorf("end the unfinished upload of %s: %w", key, err)
+	}
+	return nil
 }
 
 // unfinished lists the keys below the target's folder that an upload was begun for.
