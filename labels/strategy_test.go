@@ -116,6 +116,15 @@ func TestDecode_VolumeSharedWithADatabaseIsWarnedAbout(t *testing.T) {
 	}
 }
 
+// Volumes without a name, in a file that never ran, are not one and the same.
+func TestDecode_NamelessVolumesAreNotShared(t *testing.T) {
+	nameless := Mount{Type: "volume", Destination: "/mnt", ReadWrite: true}
+	db, side := with(compose("db", "postgres:17"), nameless), with(compose("side", "busybox", "enable", "true"), nameless)
+	if services := decoder(t).Decode([]Container{db, side}); len(services[1].Warnings) != 0 {
+		t.Errorf("got %+v", services[1].Warnings)
+	}
+}
+
 func TestDecode_OtherWarnings(t *testing.T) {
 	svc := one(t, decoder(t), compose("db", "mysql:8", "strategy", "postgres", "rpo", "1h"))
 	if len(svc.Jobs) != 1 || len(svc.Warnings) != 2 {

@@ -92,18 +92,24 @@ func (d *Decoder) databaseMounts(all []Container) map[string]string {
 	for _, c := range all {
 		if engine, known := d.detect(c.Image); known {
 			for _, m := range stateMounts(c) {
-				out[mountKey(m)] = engine.Name
+				if key := mountKey(m); key != "" {
+					out[key] = engine.Name
+				}
 			}
 		}
 	}
 	return out
 }
 
+// mountKey is the same for two mounts of one thing; empty for a volume without a name in a file that never ran.
 func mountKey(m Mount) string {
-	if m.Name != "" {
+	switch {
+	case m.Name != "":
 		return "volume " + m.Name
+	case m.Source != "":
+		return "bind " + m.Source
 	}
-	return "bind " + m.Source
+	return ""
 }
 
 func (w *work) warning(d *draft, own map[string]entry, key, why, suggestion string) {

@@ -23,7 +23,7 @@ import (
 func Load(ctx context.Context, files []string, env []string) ([]labels.Container, []labels.Problem, error) {
 	project, err := load(ctx, files, env)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read compose files: %w", err)
+		return nil, nil, fmt.Errorf("read %s: %w", strings.Join(append([]string{"compose files"}, files...), " "), err)
 	}
 	var containers []labels.Container
 	var problems []labels.Problem
