@@ -261,7 +261,7 @@ func major(version string) int {
 
 // restoreOptions are what was dumped, by the manifest, with the way in that the destination's own labels give.
 func (r *Runner) restoreOptions(c *chosen) strategy.Options {
-	opt := strategy.Options{Databases: c.manifest.Databases, Paths: c.manifest.Paths, Exclude: c.manifest.Exclude}
+	opt := strategy.Options{Databases: c.manifest.Databases, Paths: c.manifest.Paths, Exclude: c.manifest.Exclude, Size: c.manifest.Raw.Bytes}
 	for _, job := range r.Snapshot().Jobs {
 		if job.Project == c.project && job.Service == c.service && job.Strategy == c.entry.Name {
 			opt.User, opt.PasswordEnv, opt.PasswordFile = job.User, job.PasswordEnv, job.PasswordFile

@@ -32,6 +32,7 @@ type Options struct {
 	PasswordFile string
 	Paths        []string // nil: the strategy's default
 	Exclude      []string
+	Size         int64 // bytes of the raw stream that Restore is given; 0: unknown
 
 	DumpCommand, RestoreCommand string
 }

@@ -29,6 +29,7 @@ type volumeArgs struct {
 	Covered  []string `json:"covered,omitempty"`
 	Defaults bool     `json:"defaults,omitempty"`
 	ReadOnly []string `json:"read_only,omitempty"`
+	Need     int64    `json:"need,omitempty"`
 }
 
 // volumeTrailer is what they tell at their end.
@@ -102,7 +103,7 @@ func volumeCommand(op string, info Info, opt Options) (HelperCommand, error) {
 	return HelperCommand{
 		Op: op, Paths: paths,
 		Args: volumeArgs{
-			Token: opt.Token, Exclude: opt.Exclude, Covered: covered, Defaults: len(opt.Paths) == 0, ReadOnly: readOnly,
+			Token: opt.Token, Exclude: opt.Exclude, Covered: covered, Defaults: len(opt.Paths) == 0, ReadOnly: readOnly, Need: opt.Size,
 		},
 	}, nil
 }
