@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -27,9 +28,21 @@ func (e *Engine) Start(ctx context.Context, id string) error {
 		func(s *container.State) bool { return s.Running })
 }
 
-// Pause freezes a running container. One that is frozen already is a success.
+// Pause freezes a running container. One that is frozen already is a success. On a busy host the runtime may find
+// it "unable to freeze" and undo what it did; that is tried again.
 func (e *Engine) Pause(ctx context.Context, id string) error {
-	return e.change(ctx, "pause", id, func() error { return e.cli.ContainerPause(ctx, id) },
+	pause := func() error {
+		err := e.cli.ContainerPause(ctx, id)
+		for range 2 {
+			if err == nil || !strings.Contains(err.Error(), "unable to freeze") {
+				break
+			}
+			sleep(ctx, time.Second)
+			err = e.cli.ContainerPause(ctx, id)
+		}
+		return err
+	}
+	return e.change(ctx, "pause", id, pause,
 		func(s *container.State) bool { return s.Running && s.Paused })
 }
 

@@ -2,10 +2,8 @@ package docker_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -78,11 +76,17 @@ func TestWatch_FollowsAContainersLife(t *testing.T) {
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("a new container was seen after %s", took)
 	}
-	for _, step := range []struct{ command, state string }{
-		{"pause", "paused"}, {"unpause", "running"}, {"stop", "exited"}, {"start", "running"},
+	for _, step := range []struct {
+		act   func(context.Context, string) error
+		state string
+	}{
+		{e.Pause, "paused"}, {e.Unpause, "running"},
+		{func(ctx context.Context, id string) error { return e.Stop(ctx, id, 0) }, "exited"}, {e.Start, "running"},
 	} {
-		enginetest.Docker(t, step.command, c.ID)
-		eventually(t, step.command, func() bool { return s.state(c.ID) == step.state })
+		if err := step.act(t.Context(), c.ID); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, step.state, func() bool { return s.state(c.ID) == step.state })
 	}
 	enginetest.Docker(t, "rm", "--force", c.ID)
 	eventually(t, "gone", func() bool { return s.state(c.ID) == "" })
@@ -139,170 +143,4 @@ func TestProxy_RefusalSaysWhatToDo(t *testing.T) {
 	wantError(t, port(t, e, c).Exec(t.Context(), strategy.Command{Args: []string{"true"}}), "socket proxy")
 	_, err := e.Name(t.Context())
 	wantError(t, err, "socket proxy")
-}
-
-func TestLifecycle_TellsTheTruth(t *testing.T) {
-	e, c := connect(t), idle(t)
-	ctx := t.Context()
-	state := func() string {
-		info, err := e.Inspect(ctx, c.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return info.State
-	}
-	steps := []struct {
-		name string
-		act  func() error
-		want string
-	}{
-		{"pause", func() error { return e.Pause(ctx, c.ID) }, "paused"},
-		{"pause again", func() error { return e.Pause(ctx, c.ID) }, "paused"},
-		{"unpause", func() error { return e.Unpause(ctx, c.ID) }, "running"},
-		{"unpause again", func() error { return e.Unpause(ctx, c.ID) }, "running"},
-		{"stop", func() error { return e.Stop(ctx, c.ID, 0) }, "exited"},
-		{"stop again", func() error { return e.Stop(ctx, c.ID, time.Millisecond) }, "exited"},
-		{"start", func() error { return e.Start(ctx, c.ID) }, "running"},
-		{"start again", func() error { return e.Start(ctx, c.ID) }, "running"},
-	}
-	for _, s := range steps {
-		if err := s.act(); err != nil || state() != s.want {
-			t.Errorf("%s: %v, now %s", s.name, err, state())
-		}
-	}
-	enginetest.Docker(t, "stop", c.ID)
-	wantError(t, e.Pause(ctx, c.ID), "not running")
-	wantError(t, e.Unpause(ctx, c.ID), c.ID[:12])
-	enginetest.Docker(t, "rm", c.ID)
-	if err := e.Stop(ctx, c.ID, 0); !errors.Is(err, strategy.ErrNoContainer) {
-		t.Errorf("stop of a container that is gone: %v", err)
-	}
-}
-
-func TestInspect_TellsStopTimeoutAndAutoRemove(t *testing.T) {
-	e := connect(t)
-	c := idle(t, func(o *enginetest.RunOptions) { o.Args = []string{"--rm", "--stop-timeout", "42"} })
-	info, err := e.Inspect(t.Context(), c.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info.ID != c.ID || info.Name != c.Name || info.StopTimeout != 42*time.Second || !info.AutoRemove || info.Image == "" {
-		t.Errorf("got %+v", info)
-	}
-	// A stop that removes the container has not left it stopped.
-	if err := e.Stop(t.Context(), c.ID, 0); err != nil && !errors.Is(err, strategy.ErrNoContainer) {
-		t.Error(err)
-	}
-	eventually(t, "the engine has removed it", func() bool {
-		_, err := e.Inspect(t.Context(), c.ID)
-		return errors.Is(err, strategy.ErrNoContainer)
-	})
-	if _, err := e.Inspect(t.Context(), "no-such-container"); !errors.Is(err, strategy.ErrNoContainer) {
-		t.Errorf("error: %v", err)
-	}
-}
-
-func TestMountedBy_RunningAndPausedOnes(t *testing.T) {
-	e := connect(t)
-	v := enginetest.Volume(t)
-	mounts := func(o *enginetest.RunOptions) { o.Volumes = []string{v + ":/elsewhere"} }
-	running, paused, stopped := idle(t, mounts), idle(t, mounts), idle(t, mounts)
-	idle(t) // mounts nothing
-	enginetest.Docker(t, "pause", paused.ID)
-	enginetest.Docker(t, "stop", stopped.ID)
-	users, err := e.MountedBy(t.Context(), []strategy.Mount{{Type: "volume", Name: v}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, u := range users {
-		got = append(got, u.ID)
-	}
-	want := []string{running.ID, paused.ID}
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
-func TestRivals_EarlierOnesThatOverlap(t *testing.T) {
-	own := "rivals-" + strings.ToLower(t.Name())
-	start := func(env ...string) *enginetest.Container {
-		return idle(t, func(o *enginetest.RunOptions) {
-			o.Env = append(env, "SIMPLEDEPLOY_LABEL_PREFIX="+own)
-			o.Labels = map[string]string{docker.RoleLabel: docker.RoleAppliance, "com.docker.compose.project": "home"}
-		})
-	}
-	all, shop, home := start(), start("SIMPLEDEPLOY_PROJECTS=shop, blog"), start("SIMPLEDEPLOY_PROJECTS=self")
-	e := connect(t) // we are here since now
-	later := start()
-	cases := map[string]struct {
-		us   docker.Self
-		want []*enginetest.Container
-	}{
-		"all":            {docker.Self{Prefix: own}, []*enginetest.Container{all, shop, home}},
-		"one project":    {docker.Self{Prefix: own, Scope: []string{"blog"}}, []*enginetest.Container{all, shop}},
-		"theirs":         {docker.Self{Prefix: own, Scope: []string{"home"}}, []*enginetest.Container{all, home}},
-		"another prefix": {docker.Self{Prefix: own + "x"}, nil},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			rivals, err := e.Rivals(t.Context(), c.us)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got, want []string
-			for _, r := range rivals {
-				got = append(got, r.Name)
-				if r.ID == later.ID || !strings.Contains(r.String(), "SIMPLEDEPLOY_PROJECTS") {
-					t.Errorf("rival: %s", r)
-				}
-			}
-			for _, w := range c.want {
-				want = append(want, w.Name)
-			}
-			slices.Sort(got)
-			slices.Sort(want)
-			if !slices.Equal(got, want) {
-				t.Errorf("got %v, want %v", got, want)
-			}
-		})
-	}
-}
-
-// The appliance finds itself in its container whatever its host name is, and so its helper's image and the place of
-// its sockets on the host.
-func TestSelf_InsideAContainer(t *testing.T) {
-	image := enginetest.ProgramImage(t, "github.com/simpledeploy/backup/docker/testdata/inside")
-	target, _ := withVolume(t)
-	cases := map[string]struct {
-		volumes, args []string
-		socket        bool
-	}{
-		"data on a volume":   {[]string{enginetest.Volume(t) + ":/data"}, nil, true},
-		"data on a bind":     {[]string{t.TempDir() + ":/data"}, nil, true},
-		"name of its own":    {[]string{enginetest.Volume(t) + ":/data"}, []string{"--hostname", "db"}, true},
-		"network of another": {[]string{enginetest.Volume(t) + ":/data"}, []string{"--network", "container:" + target.Name}, true},
-		"data in memory":     {nil, []string{"--tmpfs", "/data"}, false},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			appliance := enginetest.Run(t, enginetest.RunOptions{Image: image, Args: c.args, Cmd: []string{target.ID},
-				Volumes: append(c.volumes, "/var/run/docker.sock:/var/run/docker.sock")})
-			if code := dockerOut(t, "wait", appliance.ID); code != "0" {
-				t.Fatalf("exit code %s: %s", code, appliance.Logs(t))
-			}
-			var got struct {
-				Self, Echo string
-				Socket     bool
-			}
-			if err := json.Unmarshal([]byte(appliance.Logs(t)), &got); err != nil {
-				t.Fatal(err)
-			}
-			if got.Self != appliance.ID || got.Echo != "hello" || got.Socket != c.socket {
-				t.Errorf("got %+v", got)
-			}
-		})
-	}
 }
