@@ -100,6 +100,7 @@ have "$APP_IMAGE" || export APP_IMAGE=debian:bookworm-slim
 export BACKUP_SCHEDULE="* * * * *"
 started=$SECONDS
 trap down EXIT
+trap 'exit 130' INT TERM
 down
 
 say "the database and the application come up"

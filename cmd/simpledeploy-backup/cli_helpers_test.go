@@ -19,7 +19,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/simpledeploy/backup/runner/strategy"
 	"github.com/simpledeploy/backup/runner/target"
 )
 
@@ -90,7 +89,7 @@ func proofOf(ts *testscript.TestScript, kind string, raw []byte) json.RawMessage
 		if e.Name != kind {
 			continue
 		}
-		var prover strategy.Prover = e.Prover()
+		prover := e.Prover()
 		_, err := prover.Write(raw)
 		ts.Check(err)
 		proof, err := prover.Proof()

@@ -68,7 +68,7 @@ func loadConfig(environ map[string]string) (config, error) {
 			reflect.TypeFor[bool]():          parseBool,
 		},
 	})
-	err, refused := nameVariables(err)
+	refused, err := nameVariables(err)
 	for _, name := range refused {
 		delete(values, name) // said once is enough
 	}
@@ -104,10 +104,10 @@ func parseBool(s string) (any, error) {
 }
 
 // nameVariables turns the parser's errors, which know fields, into sentences about variables, and names those.
-func nameVariables(err error) (named error, refused []string) {
+func nameVariables(err error) (refused []string, named error) {
 	var all env.AggregateError
 	if !errors.As(err, &all) {
-		return err, nil
+		return nil, err
 	}
 	variable := make(map[string]string)
 	for _, f := range fields() {
@@ -122,7 +122,7 @@ func nameVariables(err error) (named error, refused []string) {
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...), refused
+	return refused, errors.Join(errs...)
 }
 
 // plain takes the library's words out of the errors of its own parsers.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
@@ -117,13 +118,16 @@ func statusTargets(set *target.Set) []status.Target {
 	return all
 }
 
+// logConnection logs when the engine goes and when it is back, and not each time that it answered.
 func logConnection(log zerolog.Logger) func(bool, error) {
+	var away atomic.Bool
 	return func(connected bool, err error) {
-		if connected {
-			log.Info().Msg("the engine answers")
-			return
+		switch {
+		case connected && away.Swap(false):
+			log.Info().Msg("the engine answers again")
+		case !connected && !away.Swap(true):
+			log.Error().Err(err).Msg("the engine is away; nothing starts until it answers")
 		}
-		log.Error().Err(err).Msg("the engine is away")
 	}
 }
 

@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# Measures backups and restores beside the plain pipe, in the same run, and prints the ratios, good or bad.
+#
+#   IMAGE=simpledeploy-backup:dev scripts/bench.sh
+#
+#   PG_MIB=2048   size of the PostgreSQL table        ROUNDS=3   rounds; the medians are printed
+#   BENCH_DIR     where the data lies (.cache/bench)  ONLY=mixed,small,postgres
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+IMAGE=${IMAGE:-simpledeploy-backup:dev}
+PG_MIB=${PG_MIB:-2048}
+ROUNDS=${ROUNDS:-3}
+ONLY=${ONLY:-mixed,small,postgres}
+DIR=${BENCH_DIR:-$PWD/.cache/bench}
+PROJECT=simpledeploy-bench
+APPLIANCE=$PROJECT-backup
+
+for tool in docker go zstd tar; do
+  command -v "$tool" >/dev/null || { echo "this needs $tool" >&2; exit 1; }
+done
+docker image inspect "$IMAGE" >/dev/null 2>&1 || { echo "there is no image $IMAGE: make image builds it" >&2; exit 1; }
+
+have() { docker image inspect "$1" >/dev/null 2>&1 || docker pull -q "$1" >/dev/null 2>&1; }
+wanted() { [[ ,$ONLY, == *,$1,* ]]; }
+say() { printf -- '-- %s\n' "$*" >&2; }
+backup() { docker exec "$APPLIANCE" simpledeploy-backup "$@"; }
+
+clean() {
+  local ids
+  ids=$(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT")
+  # shellcheck disable=SC2086 # one word for each container
+  [[ -z $ids ]] || docker rm -fv $ids >/dev/null
+  rm -rf "$DIR/data" "$DIR/plain" "$DIR/out"
+}
+trap clean EXIT
+trap 'exit 130' INT TERM
+clean
+
+# service NAME STRATEGY IMAGE ARGS...: a labelled container as Compose would make it
+service() {
+  local name=$1 strategy=$2 image=$3
+  shift 3
+  docker run -d --name "$PROJECT-$name" \
+    --label "com.docker.compose.project=$PROJECT" --label "com.docker.compose.service=$name" \
+    --label com.docker.compose.container-number=1 --label com.docker.compose.oneoff=False \
+    --label "simpledeploy.backup.strategy=$strategy" --label simpledeploy.backup.schedule=manual \
+    --label simpledeploy.backup.retention=1 "${options[@]}" "$image" "$@" >/dev/null
+}
+
+# seconds COMMAND...: how long it took
+seconds() {
+  local begin=$EPOCHREALTIME
+  "$@" >/dev/null
+  awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.2f\n", b - a }'
+}
+
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+field() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},*$/\1/p" | head -1; }
+
+# took: seconds of a run or restore, from its JSON
+took() { field duration_ms | awk '{ printf "%.2f\n", $1 / 1000 }'; }
+
+rows=()
+# result NAME OURS PLAIN GOAL
+result() {
+  rows+=("$(awk -v n="$1" -v o="$2" -v p="$3" -v g="$4" 'BEGIN { printf "%-34s %8.2f s %8.2f s %7.2fx   %s", n, o, p, o / p, g }')")
+  say "${rows[-1]}"
+}
+
+rss() { awk -v k="$2" '$1 == k ":" { print int($2 / 1024) }' "/proc/$1/status" 2>/dev/null || true; }
+
+# watch_memory FILE: the highest resident sizes of the appliance and of helpers, until FILE.stop appears
+watch_memory() {
+  local main helper pid now top=0 htop=0
+  main=$(docker inspect -f '{{.State.Pid}}' "$APPLIANCE")
+  echo 5 >"/proc/$main/clear_refs" 2>/dev/null || true
+  while [[ ! -e $1.stop ]]; do
+    now=$(rss "$main" VmHWM)
+    ((${now:-0} <= top)) || top=$now
+    for helper in $(docker ps -q --filter label=com.simpledeploy.backup.role=helper); do
+      pid=$(docker inspect -f '{{.State.Pid}}' "$helper" 2>/dev/null || echo 0)
+      now=$(rss "$pid" VmHWM)
+      ((${now:-0} <= htop)) || htop=$now
+    done
+    sleep 0.2
+  done
+  echo "$top $htop" >"$1"
+}
+
+plain_pack() { tar -C "$1" -c . | zstd -q -3 -T0 -f -o "$DIR/plain/$2.tar.zst"; }
+plain_unpack() { rm -rf "$DIR/out"; mkdir "$DIR/out"; zstd -q -dc "$DIR/plain/$1.tar.zst" | tar -C "$DIR/out" -x; }
+# shellcheck disable=SC2317 # called by seconds
+plain_dump() { docker exec "$PROJECT-pg" pg_dump -U postgres --clean --if-exists --create bench | zstd -q -3 -T0 -f -o "$DIR/plain/pg.sql.zst"; }
+# shellcheck disable=SC2317 # called by seconds
+plain_load() { zstd -q -dc "$DIR/plain/pg.sql.zst" | docker exec -i "$PROJECT-pg" psql -U postgres -q -d template1 -v ON_ERROR_STOP=1; }
+
+# compare NAME SERVICE PACK UNPACK GOAL-BACKUP GOAL-RESTORE
+compare() {
+  local name=$1 service=$2 pack=$3 unpack=$4
+  local ours=() plain=() back=() plainback=() i
+  for ((i = 1; i <= ROUNDS; i++)); do
+    say "$name, round $i of $ROUNDS"
+    sync
+    # shellcheck disable=SC2086 # words of a command
+    plain+=("$(seconds $pack)")
+    sync
+    ours+=("$(backup run "$PROJECT/$service" --json | took)")
+    sync
+    # shellcheck disable=SC2086 # words of a command
+    plainback+=("$(seconds $unpack)")
+    sync
+    back+=("$(backup restore "$PROJECT/$service" --no-safety --json | took)")
+  done
+  result "$name: backup" "$(printf '%s\n' "${ours[@]}" | median)" "$(printf '%s\n' "${plain[@]}" | median)" "$5"
+  result "$name: restore" "$(printf '%s\n' "${back[@]}" | median)" "$(printf '%s\n' "${plainback[@]}" | median)" "$6"
+}
+
+mkdir -p "$DIR/data" "$DIR/plain"
+base=${APP_IMAGE:-busybox:1.37}
+have "$base" || base=debian:bookworm-slim
+
+for set in mixed small; do
+  wanted $set || continue
+  say "making the data set $set"
+  go run ./internal/bench $set "$DIR/data/$set"
+  options=(-v "$DIR/data/$set:/srv/data" --label simpledeploy.backup.paths=/srv/data)
+  service $set volume "$base" sh -c 'trap "exit 0" TERM; while :; do sleep 1; done'
+done
+
+if wanted postgres; then
+  postgres=${POSTGRES_IMAGE:-postgres:17}
+  have "$postgres" || go run ./internal/enginetest/cmd/testimages >/dev/null
+  options=(-e POSTGRES_PASSWORD=bench -e POSTGRES_DB=bench -v "$DIR/data/pg:/var/lib/postgresql/data" --shm-size 256m)
+  service pg postgres "$postgres"
+  until docker exec "$PROJECT-pg" pg_isready -q -h 127.0.0.1 -U postgres -d bench; do sleep 1; done
+  say "filling PostgreSQL with $PG_MIB MiB"
+  docker exec "$PROJECT-pg" psql -U postgres -qd bench -c 'create table events (id bigint, person int, token text, line text)'
+  go run ./internal/bench sql "$PG_MIB" | docker exec -i "$PROJECT-pg" psql -U postgres -qd bench -c 'copy events from stdin'
+  docker exec "$PROJECT-pg" psql -U postgres -qd bench -c 'alter table events add primary key (id)' -c checkpoint
+fi
+
+say "starting the appliance"
+docker run -d --name "$APPLIANCE" --label "com.docker.compose.project=$PROJECT" \
+  -v /var/run/docker.sock:/var/run/docker.sock -v "$DIR/data/appliance:/data" \
+  -e SIMPLEDEPLOY_PROJECTS=$PROJECT -e SIMPLEDEPLOY_LABEL_PREFIX=simpledeploy "$IMAGE" >/dev/null
+until backup healthcheck >/dev/null 2>&1; do sleep 0.5; done
+sleep 5
+idle=$(rss "$(docker inspect -f '{{.State.Pid}}' "$APPLIANCE")" VmRSS)
+
+watch_memory "$DIR/plain/memory" &
+watcher=$!
+if wanted mixed; then
+  compare "volume, 1 GiB mixed" mixed "plain_pack $DIR/data/mixed mixed" "plain_unpack mixed" "<= 0.95" "<= 1.00"
+fi
+if wanted small; then
+  compare "volume, 50,000 files of 4 KiB" small "plain_pack $DIR/data/small small" "plain_unpack small" "<= 1.00" "-"
+fi
+if wanted postgres; then
+  compare "postgres, $PG_MIB MiB" pg plain_dump plain_load "<= 1.05" "<= 1.05"
+fi
+touch "$DIR/plain/memory.stop"
+wait "$watcher"
+read -r peak helper <"$DIR/plain/memory"
+
+printf '\n%-34s %10s %10s %8s   %s\n' "measure (median of $ROUNDS)" ours plain ratio goal
+printf '%s\n' "${rows[@]}"
+printf '\nidle memory of the appliance       %6d MiB\n' "${idle:-0}"
+printf 'peak memory, appliance + helper    %6d MiB, %d over idle   goal: <= 96 over idle\n' $((peak + helper)) $((peak + helper - ${idle:-0}))
+printf 'image, compressed                  %6d MB   goal: <= 30\n' $(($(docker save "$IMAGE" | gzip -6 | wc -c) / 1000000))
