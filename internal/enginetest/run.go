@@ -40,7 +40,13 @@ func Run(t testing.TB, opt RunOptions) *Container {
 	if err != nil {
 		t.Fatalf("start container %s: %v", opt.Image, err)
 	}
-	return &Container{ID: id, Name: opt.Name}
+	c := &Container{ID: id, Name: opt.Name}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("last words of %s:\n%s", opt.Image, tail(c.Logs(t), 4096))
+		}
+	})
+	return c
 }
 
 func (opt RunOptions) args(t testing.TB) []string {
