@@ -60,7 +60,7 @@ func nextDuration(s string) (d time.Duration, rest string, err error) {
 }
 
 func durationOf(number, unit string) (time.Duration, error) {
-	scale := time.Duration(1)
+	scale := int64(1)
 	goUnit := unit
 	switch unit {
 	case "d":
@@ -80,10 +80,10 @@ func durationOf(number, unit string) (time.Duration, error) {
 			return 0, hint(fmt.Sprintf("unknown unit %q", unit), "the units are s, m, h, d and w; a month is 30d")
 		}
 	}
-	if d > math.MaxInt64/scale {
+	if int64(d) > math.MaxInt64/scale {
 		return 0, errors.New("it is longer than 292 years")
 	}
-	return d * scale, nil
+	return time.Duration(int64(d) * scale), nil
 }
 
 // formatDuration writes whole weeks, days, hours, minutes as people do: "14d", "36h", "90s".

@@ -32,6 +32,7 @@ const (
 
 func (f fit) has(s Strategy) bool {
 	switch f {
+	case fitsAll:
 	case fitsFiles:
 		return s.Files
 	case fitsDumps:
@@ -44,6 +45,7 @@ func (f fit) has(s Strategy) bool {
 
 func (f fit) String() string {
 	switch f {
+	case fitsAll:
 	case fitsFiles:
 		return "strategies that read files"
 	case fitsDumps:

@@ -24,16 +24,16 @@ type Schedule struct {
 const manual = "manual"
 
 // ParseSchedule reads a five-field cron line, a word such as "@daily", "@every 6h" or "manual". It refuses what would
-// never fire and what would fire more often than min.
-func ParseSchedule(spec, timezone string, min time.Duration) (Schedule, error) {
+// never fire and what would fire more often than least allows.
+func ParseSchedule(spec, timezone string, least time.Duration) (Schedule, error) {
 	zone, err := parseZone(timezone)
 	if err != nil {
 		return Schedule{}, err
 	}
-	return parseScheduleIn(spec, zone, min)
+	return parseScheduleIn(spec, zone, least)
 }
 
-func parseScheduleIn(spec string, zone *time.Location, min time.Duration) (s Schedule, err error) {
+func parseScheduleIn(spec string, zone *time.Location, least time.Duration) (s Schedule, err error) {
 	s = Schedule{Spec: strings.Join(strings.Fields(strings.ToLower(spec)), " "), zone: zone}
 	switch {
 	case s.Spec == "":
@@ -52,9 +52,9 @@ func parseScheduleIn(spec string, zone *time.Location, min time.Duration) (s Sch
 	if interval == 0 {
 		return Schedule{}, fmt.Errorf("%q never fires: no day of the calendar fits it", s.Spec)
 	}
-	if interval < min {
+	if interval < least {
 		return Schedule{}, hint(
-			fmt.Sprintf("%q would fire every %s, more often than the %s that this appliance allows", s.Spec, formatDuration(interval), formatDuration(min)),
+			fmt.Sprintf("%q would fire every %s, more often than the %s that this appliance allows", s.Spec, formatDuration(interval), formatDuration(least)),
 			"run it less often, or lower SIMPLEDEPLOY_MIN_INTERVAL")
 	}
 	return s, nil
