@@ -77,7 +77,7 @@ func (c checksum) compare(ctx context.Context, stored fs.Object) (string, error)
 	if err != nil {
 		return "", fmt.Errorf("ask for the stored %s: %w", c.kind, err)
 	}
-	ours := ""
+	var ours string
 	if c.sha256 != nil {
 		ours = c.sha256()
 	} else {

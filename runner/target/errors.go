@@ -29,7 +29,7 @@ var (
 )
 
 // ErrClaimed is the answer when the instance's folder belongs to another appliance.
-type ErrClaimed struct {
+type ErrClaimed struct { //nolint:errname // reads as the answer that it is, beside ErrNotFound
 	Target   string
 	Instance string
 	Owner    string // the other one's store id

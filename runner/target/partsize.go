@@ -32,11 +32,14 @@ func (t *Target) sized(ctx context.Context, remote fs.Fs, opt PutOptions) (fs.Fs
 	for base.Features().UnWrap != nil {
 		base = base.Features().UnWrap()
 	}
-	kind, err := fs.Find(fs.Type(base))
-	if err != nil || partLimit(kind.Name) == 0 {
+	limit := partLimit(fs.Type(base))
+	if limit == 0 {
 		return remote, nil
 	}
-	limit := partLimit(kind.Name)
+	kind, err := fs.Find(fs.Type(base))
+	if err != nil {
+		return nil, err
+	}
 	if base != remote {
 		return remote, checkWrapped(base, kind, opt.Expect/limit)
 	}

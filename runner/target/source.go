@@ -43,10 +43,10 @@ func (s *source) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.n += int64(n)
-	switch {
-	case err == nil:
+	switch err { //nolint:errorlint // a wrapped EOF is not a clean end
+	case nil:
 		return n, nil
-	case err == io.EOF: //nolint:errorlint // a wrapped EOF is not a clean end
+	case io.EOF:
 		s.ended = true
 		return n, io.EOF
 	default:

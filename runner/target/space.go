@@ -52,7 +52,7 @@ func diskFree(folder string) (int64, error) {
 		var stat unix.Statfs_t
 		err := unix.Statfs(folder, &stat)
 		if err == nil {
-			return int64(stat.Bavail) * stat.Bsize, nil //nolint:unconvert // the types differ between platforms
+			return int64(stat.Bavail) * stat.Bsize, nil
 		}
 		if parent := filepath.Dir(folder); errors.Is(err, os.ErrNotExist) && parent != folder {
 			folder = parent
