@@ -60,7 +60,8 @@ func (postgres) Dump(ctx context.Context, c Container, opt Options, w io.Writer)
 }
 
 func (s pgSession) dumpRoles(ctx context.Context, w io.Writer, mark string, server pgServer, report *Report) error {
-	script := "exec pg_dumpall --globals-only --no-tablespaces --no-password --database=template1"
+	// pg_dumpall has a child of its own for an instant; it is short, so it may end by itself.
+	script := "trap '' TERM; exec pg_dumpall --globals-only --no-tablespaces --no-password --database=template1"
 	if !server.Super {
 		script += " --no-role-passwords"
 		report.Warnings = append(report.Warnings, fmt.Sprintf("the roles' passwords are not in the backup: %q is no superuser; set the label `user` to one", server.User))

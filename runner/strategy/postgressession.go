@@ -12,7 +12,11 @@ import (
 
 // pgPrelude finds user and password inside the container, where they already are, and hands them on in the
 // environment of its own processes only: never as an argument, never to us.
+//
+// The shell outlives its children when it is told to end: an orphan is adopted by the container's first process, which
+// is the server itself, and that takes a child killed by a signal for a crashed backend and restarts them all.
 const pgPrelude = `set -eu
+trap 'exit 143' TERM
 say() { echo "$1" >&2; exit 64; }
 for tool in psql pg_dump pg_dumpall; do
 	command -v $tool >/dev/null 2>&1 || say "$tool is not in this image: choose an image with PostgreSQL's client tools, or another strategy"
