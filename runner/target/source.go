@@ -43,7 +43,7 @@ func (s *source) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.n += int64(n)
-	switch err { //nolint:errorlint // a wrapped EOF is not a clean end
+	switch err { // compared bare: a wrapped EOF is not a clean end
 	case nil:
 		return n, nil
 	case io.EOF:
