@@ -126,7 +126,8 @@ func damage(t testing.TB, d database) {
 		DELETE FROM private.orders; UPDATE customers SET name = 'lost' WHERE id > 10;
 		DROP VIEW happy; ALTER ROLE app NOLOGIN; REVOKE reader FROM app;`)
 	d.psql(t, "postgres", `DROP TABLE kept_in_postgres; DROP DATABASE "we""ird na'me"`)
-	d.Exec(t, "sh", "-c", `psql -U postgres -d shop -c 'SELECT pg_sleep(600)' >/dev/null 2>&1 &`)
+	// Never as an orphan in the container: the server would adopt the client and take its end for a crash of its own.
+	enginetest.Docker(t, "exec", "--detach", d.Name, "psql", "-U", "postgres", "-d", "shop", "-c", "SELECT pg_sleep(600)")
 }
 
 func (d database) leftovers(t testing.TB) string {
@@ -404,8 +405,9 @@ func TestPostgres_MissingTools(t *testing.T) {
 func TestPostgres_RestoreWhileClientsKeepComing(t *testing.T) {
 	d := startShop(t, "17")
 	dump := d.dump(t, strategy.Options{})
-	d.Exec(t, "sh", "-c", `for n in 1 2 3 4; do
-		(while :; do psql -U postgres -d shop -Atc 'SELECT 1' >/dev/null 2>&1 || [ -d /proc/1 ] || exit; done) & done`)
+	for range 4 {
+		enginetest.Docker(t, "exec", "--detach", d.Name, "sh", "-c", "while :; do psql -U postgres -d shop -Atc 'SELECT 1'; done")
+	}
 	if _, err := postgresEntry(t).Strategy.Restore(t.Context(), d.port, strategy.Options{Token: "r1"}, bytes.NewReader(dump)); err != nil {
 		t.Fatal(err)
 	}
