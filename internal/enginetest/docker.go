@@ -27,7 +27,7 @@ func command(ctx context.Context, stdin io.Reader, env []string, name string, ar
 	out := strings.TrimSuffix(stdout.String(), "\n")
 	if err != nil {
 		said := strings.TrimSpace(stderr.String() + "\n" + stdout.String())
-		err = fmt.Errorf("run %s %s: %w: %s", name, first(args), err, tail(said, 4096))
+		err = fmt.Errorf("run %s %s: %w: %s", name, first(args), err, tail(said))
 		return out, errors.Join(err, context.Cause(ctx))
 	}
 	return out, nil
@@ -40,7 +40,8 @@ func first(args []string) string {
 	return args[0]
 }
 
-func tail(s string, n int) string {
+func tail(s string) string {
+	const n = 4096
 	if len(s) > n {
 		return "…" + s[len(s)-n:]
 	}

@@ -87,6 +87,6 @@ func WaitPostgres(t testing.TB, c *Container) {
 	defer cancel()
 	script := `i=0; until pg_isready -q -h 127.0.0.1; do i=$((i+1)); [ $i -lt 600 ] || exit 1; sleep 0.1; done`
 	if _, err := c.TryExec(ctx, nil, "sh", "-c", script); err != nil {
-		t.Fatalf("wait for postgres in %s: %v\n%s", c.Name, err, tail(c.Logs(t), 4096))
+		t.Fatalf("wait for postgres in %s: %v\n%s", c.Name, err, tail(c.Logs(t)))
 	}
 }

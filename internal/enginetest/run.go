@@ -43,7 +43,7 @@ func Run(t testing.TB, opt RunOptions) *Container {
 	c := &Container{ID: id, Name: opt.Name}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("last words of %s:\n%s", opt.Image, tail(c.Logs(t), 4096))
+			t.Logf("last words of %s:\n%s", opt.Image, tail(c.Logs(t)))
 		}
 	})
 	return c

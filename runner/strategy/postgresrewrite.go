@@ -18,6 +18,7 @@ type pgRewriter struct {
 	in      []byte
 	out     bytes.Buffer
 	end     error
+	good    bool               // the end is that of a whole dump
 	staging func(n int) string // name of the nth database while it is built
 	marker  string             // remark on roles that are created
 	self    string             // the restoring role: its password and rights stay
@@ -57,11 +58,12 @@ func (w *pgRewriter) finish() error {
 	if err := w.whole(w.scan); err != nil {
 		return fmt.Errorf("read dump: %w", err)
 	}
+	w.good = true
 	return io.EOF
 }
 
 // complete says whether the dump was read to its good end.
-func (w *pgRewriter) complete() bool { return w.end == io.EOF && w.out.Len() == 0 }
+func (w *pgRewriter) complete() bool { return w.good && w.out.Len() == 0 }
 
 func (w *pgRewriter) emit(text []byte) error {
 	w.out.Write(text)
@@ -142,7 +144,7 @@ func namesCluster(text []byte) bool {
 	words = append(words, "", "", "", "")
 	switch words[0] {
 	case "CREATE", "DROP", "ALTER":
-		return clusterObject(words[1]) && !(words[1] == "USER" && words[2] == "MAPPING")
+		return clusterObject(words[1]) && (words[1] != "USER" || words[2] != "MAPPING")
 	case "COMMENT":
 		return clusterObject(words[2])
 	case "SECURITY", "GRANT", "REVOKE":

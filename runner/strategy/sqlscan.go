@@ -140,7 +140,7 @@ func (s *sqlScanner) run(p []byte) int {
 		n = bytes.IndexByte(p, '$')
 	case inComment, inLine:
 		n = bytes.IndexByte(p, '\n')
-	default:
+	default: // every byte counts
 		return 0
 	}
 	if n < 0 {
@@ -176,6 +176,7 @@ func (s *sqlScanner) step(b byte) {
 		}
 	case inBlock:
 		s.stepBlock(b)
+	default: // a line and what is not text have no inner states
 	}
 }
 
@@ -217,10 +218,10 @@ func (s *sqlScanner) stepTag(b byte) {
 }
 
 func (s *sqlScanner) stepDollar(b byte) {
-	switch {
-	case b == s.tag[s.match]:
+	switch b {
+	case s.tag[s.match]:
 		s.match++
-	case b == '$':
+	case '$':
 		s.match = 1
 	default:
 		s.match = 0
