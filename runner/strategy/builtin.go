@@ -5,9 +5,7 @@ package strategy
 func Builtin() []Entry {
 	return []Entry{
 		postgresEntry(),
-		{Name: "mysql", Aliases: []string{"mariadb"}, Extension: ".sql", Images: []string{
-			"mysql", "mariadb", "mysql-server", "mariadb-galera", "percona", "percona-server", "linuxserver/mariadb",
-		}},
+		mysqlEntry(),
 		{Name: "mongo", Extension: ".archive", Images: []string{
 			"mongo", "mongodb", "mongodb-community-server", "mongodb-enterprise-server", "percona-server-mongodb",
 		}},
