@@ -46,7 +46,7 @@ func startAppliance(t *testing.T, project string, env ...string) *appliance {
 
 // cli runs a command inside the appliance.
 func (a *appliance) cli(args ...string) (string, error) {
-	return a.c.TryExec(a.t.Context(), nil, append([]string{"/simpledeploy-backup"}, args...)...)
+	return a.c.TryExec(a.t.Context(), nil, append([]string{"simpledeploy-backup"}, args...)...)
 }
 
 func (a *appliance) until(what string, ok func() bool) {
