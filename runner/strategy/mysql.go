@@ -22,7 +22,8 @@ func mysqlEntry() Entry {
 		Aliases:   []string{"mariadb"},
 		Extension: ".sql",
 		Images: []string{
-			"mysql", "mariadb", "mysql-server", "mariadb-galera", "percona", "percona-server", "linuxserver/mariadb",
+			"mysql", "mariadb", "mysql-server", "mariadb-galera", "percona", "percona-server", "percona-xtradb-cluster",
+			"linuxserver/mariadb",
 		},
 		Available: true,
 		Strategy:  mysql{},
