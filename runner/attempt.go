@@ -28,6 +28,9 @@ func (r *Runner) attempt(ctx context.Context, run *store.Run, job labels.Job, or
 	if err := fit(entry, info); err != nil {
 		return failed(causeContainer, false, err)
 	}
+	if err := r.refuseOwnData(entry, info, job.Paths); err != nil {
+		return failed(causeStrategy, false, err)
+	}
 	run.Container, run.Image, run.ImageDigest = info.Name, info.Image, info.ImageDigest
 	dst, err := r.firstFit(ctx, job, order)
 	if err != nil {
@@ -128,9 +131,9 @@ func (r *Runner) afterFailedStream(ctx context.Context, run *store.Run, info str
 func (r *Runner) cleanUp(ctx context.Context, runID string, dst *target.Target, key target.Key) {
 	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	if err := removeAttempt(clean, dst, key.Folder(), runID); err != nil {
+	if err := removeAttempt(clean, dst, key.Folder(), runID, key.String()); err != nil {
 		r.log.Warn().Err(err).Str("run", runID).Str("target", dst.Name()).Msg("clean up later")
-		if err := r.rememberCleanup(clean, runID, dst.Name(), key.Folder()); err != nil {
+		if err := r.rememberCleanup(clean, runID, dst.Name(), key.Folder(), []string{key.String()}); err != nil {
 			r.log.Error().Err(err).Str("run", runID).Msg("record what is to be cleaned up")
 		}
 	}

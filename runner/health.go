@@ -31,7 +31,8 @@ func (r *Runner) Health(ctx context.Context) Health {
 		h.Reasons = append(h.Reasons, who)
 	}
 	h.addOverdue(r.overdue(ask))
-	h.addJournal(r.cfg.Store.Journal(ask))
+	entries, err := r.cfg.Store.Journal(ask)
+	h.addJournal(entries, err, r.now())
 	if until := r.PausedUntil(); !until.IsZero() {
 		h.Paused = until.Format(time.RFC3339)
 	}
@@ -50,12 +51,12 @@ func (h *Health) addOverdue(overdue []string, err error) {
 }
 
 // addJournal says what waits to be brought back for longer than a run would hold it.
-func (h *Health) addJournal(entries []store.Entry, err error) {
+func (h *Health) addJournal(entries []store.Entry, err error, now time.Time) {
 	if err != nil {
 		return // the store's trouble is already among the reasons
 	}
 	for _, e := range entries {
-		if e.Kind == journalRestore && time.Since(e.At) > time.Hour {
+		if e.Kind == journalRestore && now.Sub(e.At) > time.Hour {
 			h.Reasons = append(h.Reasons, fmt.Sprintf("a restore of %s/%s was cut short and could not be recovered yet", e.Project, e.Service))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/simpledeploy/backup/runner/strategy"
+	"github.com/simpledeploy/backup/runner/target"
 	"github.com/simpledeploy/backup/store"
 )
 
@@ -24,8 +25,9 @@ type restoreNote struct {
 
 // cleanupNote names what is to be removed where.
 type cleanupNote struct {
-	Target string `json:"target"`
-	Folder string `json:"folder"`
+	Target string   `json:"target"`
+	Folder string   `json:"folder"`
+	Keys   []string `json:"keys,omitempty"` // that the attempt may have written to
 }
 
 // replayJournal finishes what an earlier process, or an earlier try, left undone: first restores are finished or
@@ -82,8 +84,8 @@ func (r *Runner) recoverRestore(ctx context.Context, e store.Entry) error {
 	return r.cfg.Store.RemoveJournal(ctx, e.ID)
 }
 
-func (r *Runner) rememberCleanup(ctx context.Context, runID, targetName, folder string) error {
-	note, err := json.Marshal(cleanupNote{Target: targetName, Folder: folder})
+func (r *Runner) rememberCleanup(ctx context.Context, runID, targetName, folder string, keys []string) error {
+	note, err := json.Marshal(cleanupNote{Target: targetName, Folder: folder, Keys: keys})
 	if err != nil {
 		return err
 	}
@@ -99,34 +101,39 @@ func (r *Runner) replayCleanup(ctx context.Context, e store.Entry) error {
 	if !ok { // no longer configured: nothing of it can be reached
 		return r.cfg.Store.RemoveJournal(ctx, e.ID)
 	}
-	if taken, err := r.holdsOrAwaits(ctx, e.RunID, note.Target); err != nil || taken {
+	run, err := r.cfg.Store.Run(ctx, e.RunID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if run.State == store.Running || hasUseFor(run, note.Target) {
 		// A later attempt or copy uses the same key: what is there now is good, or will be overwritten.
-		return firstError(err, r.cfg.Store.RemoveJournal(ctx, e.ID))
+		return r.cfg.Store.RemoveJournal(ctx, e.ID)
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if t.Check(ctx) != nil {
 		return nil // still away; tried again later
 	}
-	if err := removeAttempt(ctx, t, note.Folder, e.RunID); err != nil {
+	if err := r.cleanTarget(ctx, e, note, t, run); err != nil {
 		return fmt.Errorf("clean up after run %s: %w", e.RunID, err)
 	}
 	return r.cfg.Store.RemoveJournal(ctx, e.ID)
 }
 
-// holdsOrAwaits says whether the record has a use for what the target holds of a run.
-func (r *Runner) holdsOrAwaits(ctx context.Context, runID, targetName string) (bool, error) {
-	run, err := r.cfg.Store.Run(ctx, runID)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
+// cleanTarget removes what the run left; a run that died may have left a whole backup, which is kept.
+func (r *Runner) cleanTarget(ctx context.Context, e store.Entry, note cleanupNote, t *target.Target, run store.Run) error {
+	if run.State != store.Interrupted {
+		return removeAttempt(ctx, t, note.Folder, e.RunID, note.Keys...)
 	}
-	if err != nil {
-		return false, err
+	adopted, err := r.settleOn(ctx, &run, t)
+	if err == nil && adopted {
+		err = r.settleAdopted(ctx, run)
 	}
-	for _, a := range run.Artifacts {
-		if a.Target == targetName && (a.Held() || a.State == store.Due) {
-			return true, nil
-		}
-	}
-	return run.State == store.Running, nil
+	return err
+}
+
+// hasUseFor says whether the record counts on what the target holds, or will hold, of a run.
+func hasUseFor(run store.Run, targetName string) bool {
+	a, ok := artifactOn(run, targetName)
+	return ok && (a.Held() || a.State == store.Due)
 }

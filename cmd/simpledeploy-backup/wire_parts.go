@@ -81,6 +81,7 @@ func runnerConfig(cfg config, record *store.Store, engine *docker.Engine, decode
 	scope []string, log zerolog.Logger) runner.Config {
 	return runner.Config{
 		Store: record, Engine: engine, Decoder: decoder, Targets: targets, Registry: strategies(),
+		Own: engine.Self, DataDir: cfg.DataDir,
 		Rival: func(ctx context.Context) (string, error) {
 			rivals, err := engine.Rivals(ctx, docker.Self{Scope: scope, Prefix: cfg.LabelPrefix})
 			if err != nil || len(rivals) == 0 {

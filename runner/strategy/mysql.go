@@ -89,11 +89,14 @@ func (mysql) Dump(ctx context.Context, c Container, opt Options, w io.Writer) (_
 
 func (s mySession) dump(ctx context.Context, server myServer, names []string, w io.Writer) error {
 	putBack := func(context.Context) error { return nil }
+	var err error
 	if server.Maria {
-		putBack = s.raise(ctx, map[string]int64{"net_write_timeout": patience})
+		if putBack, err = s.raise(ctx, map[string]int64{"net_write_timeout": patience}); err != nil {
+			return err
+		}
 	}
 	// The dump's session has taken its limit over once it says something; nobody else has to live with ours.
-	err := s.run(ctx, myDumpScript, nil, &firstWrite{w: w, then: func() error { return putBack(ctx) }}, names...)
+	err = s.run(ctx, myDumpScript, nil, &firstWrite{w: w, then: func() error { return putBack(ctx) }}, names...)
 	after, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), time.Minute, errors.New("putting a limit of the server back took too long"))
 	defer cancel()
 	return errors.Join(err, putBack(after))
