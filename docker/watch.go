@@ -46,7 +46,7 @@ func (e *Engine) Watch(ctx context.Context, seen func([]strategy.Info)) error {
 		sleep(ctx, wait/2+rand.N(wait/2))
 		wait = min(wait*2, retryMost)
 	}
-	return nil
+	return nil //nolint:nilerr // that its context ends is how a watch ends well
 }
 
 func (e *Engine) tell(connected bool, err error) {
