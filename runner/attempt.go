@@ -70,7 +70,7 @@ func (r *Runner) backUp(ctx context.Context, run *store.Run, job labels.Job, ent
 	run.RawBytes, run.RawXXH64, run.StoredBytes, run.SHA256 = out.rawBytes, out.rawXXH64, out.storedBytes, out.storedSHA256
 	if err := r.commit(ctx, run, job, entry, dst, key, out); err != nil {
 		r.cleanUp(ctx, run.ID, dst, key)
-		return failed(causeTarget, target.IsRetryable(err), err)
+		return failedOn(dst.Name(), err)
 	}
 	return nil
 }

@@ -27,9 +27,10 @@ const (
 
 // failure is an error with the cause that the record names and whether another try is worth it.
 type failure struct {
-	cause string
-	retry bool
-	err   error
+	cause  string
+	retry  bool
+	target string // the one that failed, with causeTarget
+	err    error
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -40,6 +41,19 @@ func failed(cause string, retry bool, err error) error {
 		return nil
 	}
 	return &failure{cause: cause, retry: retry, err: err}
+}
+
+// failedOn is a target's failure: another named target may take the stream.
+func failedOn(name string, err error) error {
+	return &failure{cause: causeTarget, retry: target.IsRetryable(err), target: name, err: err}
+}
+
+// failedTarget names the target that err is about; empty when it is about something else.
+func failedTarget(err error) string {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f.target
+	}
+	return ""
 }
 
 // timeoutError is the cause of a context that a job's own timeout ended.
@@ -67,7 +81,7 @@ func worthRetry(ctx context.Context, err error) bool {
 		return false
 	}
 	if f, ok := errors.AsType[*failure](err); ok {
-		return f.retry || (f.cause == causeTarget && target.IsRetryable(f.err))
+		return f.retry
 	}
 	return errors.Is(err, strategy.ErrNoContainer)
 }

@@ -65,7 +65,7 @@ func (r *Runner) stream(ctx context.Context, job streamJob) (streamed, error) {
 	case dumpErr != nil && (putErr == nil || dumpBrokeFirst):
 		return out, dumpErr
 	case putErr != nil:
-		return out, failed(causeTarget, target.IsRetryable(putErr), putErr)
+		return out, failedOn(job.target.Name(), putErr)
 	}
 	out.proof, out.rawBytes, out.storedBytes = side.proof, side.raw.Bytes(), side.stored.Bytes()
 	out.rawXXH64, out.storedSHA256 = side.raw.Sum(), side.stored.Sum()
