@@ -22,6 +22,7 @@ const (
 	causePaused    = "paused"    // schedules were paused
 	causeAbsent    = "absent"    // no container declares the job
 	causeStrategy  = "strategy"  // the strategy does not fit
+	causeRecord    = "record"    // the record could not be written: nothing is a backup that it does not know
 	causeHold      = "hold"      // the container could not be stopped or brought back
 )
 

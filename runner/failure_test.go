@@ -143,3 +143,32 @@ func TestRun_ApplianceKilledBetweenCommitAndRecordKeepsTheBackup(t *testing.T) {
 		t.Errorf("an object of another run was touched: %v", err)
 	}
 }
+
+func TestRestore_IntoAnOlderEngineIsRefused(t *testing.T) {
+	a := newAppliance(t)
+	a.postgres(10, nil)
+	enginetest.StartPostgres(t, "15", enginetest.RunOptions{Labels: a.labels("old", map[string]string{"schedule": "manual", "strategy": "postgres"})})
+	a.start()
+	a.succeeded(a.run("db"))
+	_, err := a.runner.StartRestore(t.Context(), runner.RestoreRequest{Project: a.project, Service: "db", ToProject: a.project, ToService: "old"})
+	if err == nil || !strings.Contains(err.Error(), "15") || !strings.Contains(err.Error(), "17") {
+		t.Errorf("restore of 17 into 15: %v", err)
+	}
+}
+
+func TestFindBackup_NeverTakesASafetyBackupForTheNewest(t *testing.T) {
+	a := newAppliance(t)
+	c := a.idle("app", map[string]string{"strategy": "volume", "schedule": "manual"})
+	c.Exec(t, "sh", "-c", "echo one > /files/one")
+	a.start()
+	run := a.succeeded(a.run("app"))
+	c.Exec(t, "rm", "/files/one")
+	if row := a.restore(runner.RestoreRequest{Service: "app"}); row.State != store.Succeeded || row.SafetyRun == "" {
+		t.Fatalf("restore is %s: %s", row.State, row.Error)
+	}
+	plan, err := a.runner.PlanRestore(t.Context(), runner.RestoreRequest{Project: a.project, Service: "app", From: "local"})
+	a.must(err)
+	if plan.RunID != run.ID {
+		t.Errorf("--from chose run %s, want %s", plan.RunID, run.ID)
+	}
+}

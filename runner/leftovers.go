@@ -89,11 +89,7 @@ func (r *Runner) settleAdopted(ctx context.Context, run store.Run) error {
 	if run.FinishedAt.IsZero() {
 		run.FinishedAt = r.now()
 	}
-	var errs []error
-	for _, a := range run.Artifacts {
-		errs = append(errs, r.cfg.Store.PutArtifact(ctx, a))
-	}
-	return errors.Join(append(errs, r.cfg.Store.UpdateRun(ctx, run))...)
+	return r.cfg.Store.CommitRun(ctx, run)
 }
 
 func folderOf(run store.Run) string {

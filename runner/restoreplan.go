@@ -14,11 +14,6 @@ import (
 	"github.com/simpledeploy/backup/store"
 )
 
-// versioner is a strategy that can ask its engine for its version before anything is changed.
-type versioner interface {
-	Version(ctx context.Context, c strategy.Container, opt strategy.Options) (string, error)
-}
-
 // chosen is everything that a restore works with, checked.
 type chosen struct {
 	plan     RestorePlan
@@ -241,7 +236,7 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 
 // checkVersion refuses an engine older than the one that the backup came from.
 func (r *Runner) checkVersion(ctx context.Context, c *chosen) error {
-	v, ok := c.entry.Strategy.(versioner)
+	v, ok := c.entry.Strategy.(strategy.Versioner)
 	if !ok || c.manifest.EngineVersion == "" {
 		return nil
 	}

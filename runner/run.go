@@ -43,7 +43,7 @@ func (r *Runner) execute(ctx context.Context, id string, job labels.Job) {
 		r.progress.phase(id, "copying")
 		r.copyAll(bounded, &run)
 	}
-	r.finish(bounded, &run, job, err)
+	r.finish(bounded, &run, err)
 }
 
 // attempts backs up until it works, the error is not worth another try, or the tries are used up. When a target
@@ -90,7 +90,7 @@ func without(names []string, name string) []string {
 }
 
 // finish records how a run ended, says it once, and prunes after a run that left a backup.
-func (r *Runner) finish(ctx context.Context, run *store.Run, job labels.Job, err error) {
+func (r *Runner) finish(ctx context.Context, run *store.Run, err error) {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	run.FinishedAt = r.now()
@@ -108,12 +108,12 @@ func (r *Runner) finish(ctx context.Context, run *store.Run, job labels.Job, err
 		settleState(run)
 	}
 	if err := r.cfg.Store.UpdateRun(last, *run); err != nil {
-		r.log.Error().Err(err).Str("job", job.ID()).Str("run", run.ID).Msg("record the end of a run")
+		r.log.Error().Err(err).Str("job", run.JobID()).Str("run", run.ID).Msg("record the end of a run")
 		r.storeErr.Store(err.Error())
 	}
 	r.tell(last, *run)
 	if run.State == store.Succeeded || run.State == store.Partial {
-		r.pruneAfter(last, job)
+		r.pruneAfter(last, *run)
 	}
 }
 

@@ -34,7 +34,9 @@ func (p *program) restoreHere(ctx context.Context, what selector, at time.Time, 
 	if err != nil {
 		return err
 	}
-	manifest, err := findBackup(ctx, from, wanted{instance: instance, what: what, run: f.run, at: at})
+	manifest, err := runner.FindBackup(ctx, from, runner.Selector{
+		Instance: instance, Project: what.project, Service: what.service, Job: what.job, RunID: f.run, At: at,
+	})
 	if err != nil {
 		return err
 	}

@@ -187,3 +187,9 @@ if [ -n "$p" ]; then export MYSQL_PWD="$p"; fi
 exec "$(command -v mariadb || command -v mysql)" --user="$user" --default-character-set=utf8mb4 --binary-mode --comments --max-allowed-packet=1G`
 	return `docker exec -i "$CONTAINER" sh -c ` + quoteShell(script)
 }
+
+// Version is the server's, as it says itself.
+func (mysql) Version(ctx context.Context, c Container, opt Options) (string, error) {
+	server, err := mySession{c, opt}.server(ctx)
+	return server.Version, err
+}
