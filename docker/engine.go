@@ -26,7 +26,8 @@ type Options struct {
 	StoreID     string // marks our helpers, so that nobody else's are removed
 	Prefix      string // of labels; "simpledeploy" when empty
 
-	// OnConnection is told by Watch when the engine comes and goes. nil: nobody asks.
+	// OnConnection is told by Watch when the engine has gone and when it has come back, once each time. One that is
+	// there from the start is no news. nil: nobody asks.
 	OnConnection func(connected bool, err error)
 	// AttachOnly lets helpers speak over the engine's own connection instead of a Unix socket.
 	AttachOnly bool

@@ -60,7 +60,7 @@ func (h *helper) start(ctx context.Context, stdin bool, stdout io.WriteCloser) e
 	go func() {
 		select {
 		case <-exited:
-		case <-failed:
+		case <-failed: //nolint:errcheck // either way it is over; what went wrong is told where its trailer lacks
 		}
 		close(h.exited)
 	}()

@@ -17,7 +17,7 @@ func fromSummary(s container.Summary) strategy.Info {
 		Image:   s.Image,
 		ImageID: s.ImageID,
 		Labels:  s.Labels,
-		State:   string(s.State),
+		State:   s.State,
 		Mounts:  mountsOf(s.Mounts),
 	}
 }
@@ -28,7 +28,7 @@ func fromInspect(r container.InspectResponse) strategy.Info {
 	if r.ContainerJSONBase != nil {
 		info.ID, info.Name, info.ImageID = r.ID, strings.TrimPrefix(r.Name, "/"), r.Image
 		if r.State != nil {
-			info.State = string(r.State.Status)
+			info.State = r.State.Status
 		}
 		if r.HostConfig != nil {
 			info.AutoRemove = r.HostConfig.AutoRemove

@@ -26,21 +26,27 @@ const (
 // An event is only a hint to list again, so that a lost one costs a minute and never a wrong picture. When the
 // engine goes away it waits and comes back by itself; OnConnection tells.
 func (e *Engine) Watch(ctx context.Context, seen func([]strategy.Info)) error {
-	wait := retryFirst
+	wait, away := retryFirst, false
 	for ctx.Err() == nil {
 		err := e.session(ctx, func(all []strategy.Info) {
 			wait = retryFirst
-			e.tell(true, nil)
+			if away {
+				away = false
+				e.tell(true, nil)
+			}
 			seen(all)
 		})
 		if ctx.Err() != nil {
 			break
 		}
-		e.tell(false, err)
+		if !away {
+			away = true
+			e.tell(false, err)
+		}
 		sleep(ctx, wait/2+rand.N(wait/2))
 		wait = min(wait*2, retryMost)
 	}
-	return nil
+	return nil //nolint:nilerr // that its context ends is how a watch ends well
 }
 
 func (e *Engine) tell(connected bool, err error) {

@@ -82,11 +82,12 @@ func (d *Decoder) newDraft(zones map[string]*time.Location) *draft {
 	return &draft{cfg: &d.cfg, zone: d.zone, zones: zones}
 }
 
-// Decode turns all containers of an engine into services, sorted by identity, one for each identity.
+// Decode turns all containers of an engine into services, sorted by identity, one for each identity. Helpers of this
+// program are none.
 func (d *Decoder) Decode(all []Container) []Service {
 	groups := map[Identity][]Container{}
 	for _, c := range all {
-		if id, _, oneoff := IdentityOf(c.Name, c.Labels); !oneoff {
+		if id, _, oneoff := IdentityOf(c.Name, c.Labels); !oneoff && !isHelper(c) {
 			groups[id] = append(groups[id], c)
 		}
 	}
@@ -106,9 +107,14 @@ func (d *Decoder) decodeService(id Identity, replicas []Container, shared shared
 	c := replicas[0]
 	svc := Service{Identity: id, Container: c, Replicas: replicas}
 	engine, known := d.detect(c.Image)
-	svc.Detected = engine.Name
-	svc.Stateful = known || len(stateMounts(c)) > 0
-	svc.Suggested = suggest(c, engine)
+	appliance := isAppliance(c)
+	if appliance {
+		engine, known = Strategy{}, false
+	} else {
+		svc.Detected = engine.Name
+		svc.Stateful = known || len(stateMounts(c)) > 0
+		svc.Suggested = suggest(c, engine)
+	}
 
 	set := d.parse(c.Labels)
 	if !set.any() {
@@ -116,9 +122,13 @@ func (d *Decoder) decodeService(id Identity, replicas []Container, shared shared
 			return svc
 		}
 	} else if e, ok := set.plain["enable"]; ok && strings.EqualFold(e.value, "false") {
-		return svc // always wins, whatever else is said
+		svc.OptedOut = true // always wins, whatever else is said
+		return svc
 	}
 	w := work{d: d, c: c, id: id, engine: engine, known: known, set: set, shared: shared, used: map[string]bool{}}
+	if appliance {
+		w.own()
+	}
 	w.conflict(replicas)
 	w.jobs()
 	w.finish(&svc)

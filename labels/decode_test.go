@@ -197,7 +197,7 @@ func TestDecode_EnableFalseAlwaysWins(t *testing.T) {
 
 func TestDecode_WithoutLabels(t *testing.T) {
 	db, app := compose("db", "postgres:17"), with(compose("app", "shop-app"), volumeAt("/data"))
-	web, cache := compose("web", "nginx"), compose("cache", "mysql:8")
+	web, cache := compose("web", "nginx"), compose("cache", "mongo:8")
 	services := decoder(t).Decode([]Container{web, db, cache, app})
 	type seen struct {
 		Name, Detected string
@@ -208,13 +208,13 @@ func TestDecode_WithoutLabels(t *testing.T) {
 	for _, s := range services {
 		got = append(got, seen{s.Service, s.Detected, s.Stateful, len(s.Jobs) + len(s.Problems)})
 	}
-	if diff := cmp.Diff([]seen{{"app", "", true, 0}, {"cache", "mysql", true, 0}, {"db", "postgres", true, 0}, {"web", "", false, 0}}, got); diff != "" {
+	if diff := cmp.Diff([]seen{{"app", "", true, 0}, {"cache", "mongo", true, 0}, {"db", "postgres", true, 0}, {"web", "", false, 0}}, got); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"volume: data on /data"}, services[0].Suggested); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"mysql: the image is mysql:8 (not available in this version)"}, services[1].Suggested); diff != "" {
+	if diff := cmp.Diff([]string{"mongo: the image is mongo:8 (not available in this version)"}, services[1].Suggested); diff != "" {
 		t.Error(diff)
 	}
 

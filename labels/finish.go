@@ -22,6 +22,7 @@ func (w *work) finish(svc *Service) {
 			svc.Jobs = append(svc.Jobs, job)
 		}
 	}
+	svc.OptedOut = len(names) == 0
 	svc.Problems = problems
 	svc.Warnings = slices.DeleteFunc(w.warnings, func(x Warning) bool { return slices.Contains(svc.Refused, x.Job) })
 }

@@ -13,7 +13,7 @@ func registry() []Strategy {
 			"postgres", "postgresql", "postgresql-repmgr", "postgis", "pgvector", "timescaledb", "timescaledb-ha", "pgvecto-rs",
 			"supabase/postgres", "percona-distribution-postgresql", "paradedb",
 		}},
-		{Name: "mysql", Aliases: []string{"mariadb"}, Images: []string{
+		{Name: "mysql", Aliases: []string{"mariadb"}, Available: true, Images: []string{
 			"mysql", "mariadb", "mysql-server", "mariadb-galera", "percona", "percona-server", "percona-xtradb-cluster",
 		}},
 		{Name: "mongo", Images: []string{

@@ -31,6 +31,7 @@ type Service struct {
 	Detected  string      // strategy that the image suggests, available or not; empty: none
 	Suggested []string    // strategies that fit, each with its reason
 	Stateful  bool        // keeps state worth a backup
+	OptedOut  bool        // its owner wants no backup: enable is false for all that is declared
 	Jobs      []Job       // those that can run
 	Refused   []string    // names of jobs that are declared but refused by Problems
 	Problems  []Problem

@@ -11,7 +11,7 @@ func TestDecode_WhatComesLaterIsNeverAcceptedWithoutEffect(t *testing.T) {
 	for _, c := range []struct{ key, value string }{
 		{"encryption", "age"}, {"encryption", "AGE"}, {"verify", "readback"}, {"drill", "each"}, {"drill-command", "true"}, {"pre", "true"},
 		{"post", "true"}, {"hook-timeout", "1m"}, {"group", "g"}, {"notify", "always"}, {"ping", "x"}, {"dump-command", "true"},
-		{"restore-command", "true"}, {"extension", ".sql"}, {"strategy", "mysql"}, {"strategy", "mariadb"}, {"strategy", "mongo"},
+		{"restore-command", "true"}, {"extension", ".sql"}, {"strategy", "mongo"},
 		{"strategy", "redis"}, {"strategy", "sqlite"}, {"strategy", "exec"},
 	} {
 		t.Run(c.key+"="+c.value, func(t *testing.T) {
@@ -59,8 +59,8 @@ func TestDecode_WhatComesLaterIsReadyToBeTurnedOn(t *testing.T) {
 }
 
 func TestDecode_KnownDatabaseIsNeverAVolumeJobByDefault(t *testing.T) {
-	p := only(t, one(t, decoder(t), with(compose("db", "mysql:8", "schedule", "@daily"), volumeAt("/var/lib/mysql"))))
-	if p.Why != "the image mysql:8 is a mysql, and that strategy is not available in this version" || !strings.Contains(p.Suggestion, "strategy=volume with simpledeploy.backup.quiesce=stop") {
+	p := only(t, one(t, decoder(t), with(compose("db", "mongo:8", "schedule", "@daily"), volumeAt("/data/db"))))
+	if p.Why != "the image mongo:8 is a mongo, and that strategy is not available in this version" || !strings.Contains(p.Suggestion, "strategy=volume with simpledeploy.backup.quiesce=stop") {
 		t.Errorf("got %+v", p)
 	}
 }
@@ -85,7 +85,7 @@ func TestDecode_VolumeOverADatabaseIsWarnedAbout(t *testing.T) {
 	}{
 		{"known engine", "postgres:17", "none", "/var/lib/postgresql/data", "running postgres", "simpledeploy.backup.strategy=postgres, or simpledeploy.backup.quiesce=stop"},
 		{"known engine, stopped", "postgres:17", "stop", "/var/lib/postgresql/data", "its own dump", "simpledeploy.backup.strategy=postgres"},
-		{"engine of a later version", "mysql:8", "none", "/var/lib/mysql", "running mysql", "quiesce=stop until the strategy mysql is available"},
+		{"engine of a later version", "mongo:8", "none", "/data/db", "running mongo", "quiesce=stop until the strategy mongo is available"},
 		{"image that nobody knows", "shop-db", "none", "/var/lib/mysql", "/var/lib/mysql holds the files of a mysql", "strategy=mysql"},
 		{"image that nobody knows, stopped", "shop-db", "stop", "/var/lib/mysql", "", ""},
 		{"plain data", "shop-app", "none", "/data", "", ""},

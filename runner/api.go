@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/simpledeploy/backup/labels"
@@ -111,6 +110,3 @@ type (
 
 func (e *NotFoundError) Error() string { return e.What }
 func (e *RefusedError) Error() string  { return e.Why }
-
-// proofJSON keeps a proof as it stands in records and manifests.
-type proofJSON = json.RawMessage

@@ -28,6 +28,9 @@ func (r *Runner) attempt(ctx context.Context, run *store.Run, job labels.Job, or
 	if err := fit(entry, info); err != nil {
 		return failed(causeContainer, false, err)
 	}
+	if err := r.refuseOwnData(entry, info, job.Paths); err != nil {
+		return failed(causeStrategy, false, err)
+	}
 	run.Container, run.Image, run.ImageDigest = info.Name, info.Image, info.ImageDigest
 	dst, err := r.firstFit(ctx, job, order)
 	if err != nil {
@@ -65,39 +68,35 @@ func (r *Runner) backUp(ctx context.Context, run *store.Run, job labels.Job, ent
 		return failed(causeProof, false, fmt.Errorf("encode the proof: %w", err))
 	}
 	run.RawBytes, run.RawXXH64, run.StoredBytes, run.SHA256 = out.rawBytes, out.rawXXH64, out.storedBytes, out.storedSHA256
-	if err := r.commit(ctx, run, job, entry, dst, key, out); err != nil {
+	if err := putManifest(ctx, dst, r.manifestOf(*run, job, entry, key)); err != nil {
 		r.cleanUp(ctx, run.ID, dst, key)
-		return failed(causeTarget, target.IsRetryable(err), err)
+		return failedOn(dst.Name(), err)
+	}
+	if err := r.commit(ctx, run, job, dst, key, out); err != nil {
+		r.cleanUp(ctx, run.ID, dst, key)
+		return failed(causeRecord, false, err)
 	}
 	return nil
 }
 
-// commit writes the manifest, which makes the object a backup, and records the artifact.
-func (r *Runner) commit(ctx context.Context, run *store.Run, job labels.Job, entry strategy.Entry, dst *target.Target, key target.Key, out streamed) error {
-	manifest := r.manifestOf(*run, job, entry, key)
-	if err := putManifest(ctx, dst, manifest); err != nil {
-		return err
-	}
+// commit records the artifact, and the copies that are due from now on, all at once or not at all.
+func (r *Runner) commit(ctx context.Context, run *store.Run, job labels.Job, dst *target.Target, key target.Key, out streamed) error {
 	first := store.Artifact{
-		RunID: run.ID, Target: dst.Name(), Key: manifest.Key, Bytes: run.StoredBytes, SHA256: run.SHA256,
+		RunID: run.ID, Target: dst.Name(), Key: key.String(), Bytes: run.StoredBytes, SHA256: run.SHA256,
 		Hash: out.object.Hash, State: store.Present, UpdatedAt: r.now(),
 	}
 	run.Artifacts = []store.Artifact{first}
 	for _, name := range job.Targets {
 		if name != dst.Name() {
 			run.Artifacts = append(run.Artifacts, store.Artifact{
-				RunID: run.ID, Target: name, Key: manifest.Key, Bytes: run.StoredBytes, SHA256: run.SHA256, State: store.Due, UpdatedAt: r.now(),
+				RunID: run.ID, Target: name, Key: key.String(), Bytes: run.StoredBytes, SHA256: run.SHA256, State: store.Due, UpdatedAt: r.now(),
 			})
 		}
 	}
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	var errs []error
-	for _, a := range run.Artifacts {
-		errs = append(errs, r.cfg.Store.PutArtifact(keep, a))
-	}
-	errs = append(errs, r.cfg.Store.UpdateRun(keep, *run))
-	if err := errors.Join(errs...); err != nil {
+	if err := r.cfg.Store.CommitRun(keep, *run); err != nil {
+		run.Artifacts = nil
 		return fmt.Errorf("record the backup: %w", err)
 	}
 	return nil
@@ -128,9 +127,9 @@ func (r *Runner) afterFailedStream(ctx context.Context, run *store.Run, info str
 func (r *Runner) cleanUp(ctx context.Context, runID string, dst *target.Target, key target.Key) {
 	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	if err := removeAttempt(clean, dst, key.Folder(), runID); err != nil {
+	if err := removeAttempt(clean, dst, key.Folder(), runID, key.String()); err != nil {
 		r.log.Warn().Err(err).Str("run", runID).Str("target", dst.Name()).Msg("clean up later")
-		if err := r.rememberCleanup(clean, runID, dst.Name(), key.Folder()); err != nil {
+		if err := r.rememberCleanup(clean, runID, dst.Name(), key.Folder(), []string{key.String()}); err != nil {
 			r.log.Error().Err(err).Str("run", runID).Msg("record what is to be cleaned up")
 		}
 	}

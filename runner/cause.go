@@ -22,14 +22,16 @@ const (
 	causePaused    = "paused"    // schedules were paused
 	causeAbsent    = "absent"    // no container declares the job
 	causeStrategy  = "strategy"  // the strategy does not fit
+	causeRecord    = "record"    // the record could not be written: nothing is a backup that it does not know
 	causeHold      = "hold"      // the container could not be stopped or brought back
 )
 
 // failure is an error with the cause that the record names and whether another try is worth it.
 type failure struct {
-	cause string
-	retry bool
-	err   error
+	cause  string
+	retry  bool
+	target string // the one that failed, with causeTarget
+	err    error
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -40,6 +42,19 @@ func failed(cause string, retry bool, err error) error {
 		return nil
 	}
 	return &failure{cause: cause, retry: retry, err: err}
+}
+
+// failedOn is a target's failure: another named target may take the stream.
+func failedOn(name string, err error) error {
+	return &failure{cause: causeTarget, retry: target.IsRetryable(err), target: name, err: err}
+}
+
+// failedTarget names the target that err is about; empty when it is about something else.
+func failedTarget(err error) string {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f.target
+	}
+	return ""
 }
 
 // timeoutError is the cause of a context that a job's own timeout ended.
@@ -67,7 +82,7 @@ func worthRetry(ctx context.Context, err error) bool {
 		return false
 	}
 	if f, ok := errors.AsType[*failure](err); ok {
-		return f.retry || (f.cause == causeTarget && target.IsRetryable(f.err))
+		return f.retry
 	}
 	return errors.Is(err, strategy.ErrNoContainer)
 }

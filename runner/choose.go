@@ -24,6 +24,9 @@ func (r *Runner) firstFit(ctx context.Context, job labels.Job, order []string) (
 	for _, name := range order {
 		t, err := r.fitTarget(ctx, name, r.expectedStored(ctx, job.ID()))
 		if err == nil {
+			err = takesStreams(ctx, t)
+		}
+		if err == nil {
 			return t, nil
 		}
 		errs = append(errs, err)
@@ -35,6 +38,14 @@ func (r *Runner) firstFit(ctx context.Context, job labels.Job, order []string) (
 		return nil, failed(causeSpace, false, err)
 	}
 	return nil, failed(causeTarget, retry, err)
+}
+
+// takesStreams refuses a target that would need to know the size beforehand: it can only get copies.
+func takesStreams(ctx context.Context, t *target.Target) error {
+	if ok, err := t.Streams(ctx); err != nil || ok {
+		return err
+	}
+	return fmt.Errorf("target %s: %w", t.Name(), target.ErrSizeNeeded)
 }
 
 // fitTarget checks one target: it answers, its folder is ours, and bytes more leave enough room.

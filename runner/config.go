@@ -25,6 +25,11 @@ type Config struct {
 	// is one, nothing is scheduled. nil: never asked.
 	Rival func(ctx context.Context) (string, error)
 
+	// Own is the appliance's own container, where it runs in one, and DataDir its data folder there. That is never
+	// backed up or restored as somebody's files: a backup that holds the backups grows for ever. nil: no container.
+	Own     func() (strategy.Info, bool)
+	DataDir string
+
 	Projects          []string // scope; empty: all
 	Concurrency       int      // runs at the same time, at least 1
 	Workers           int      // cores for one compression, at least 1

@@ -119,25 +119,36 @@ func (r *Runner) copyDue(ctx context.Context, a store.Artifact) {
 	if err != nil || run.State == store.Running || run.State == store.Queued {
 		return
 	}
+	if now, ok := artifactOn(run, a.Target); !ok || now.State != store.Due {
+		return // pruned or made while this list was worked off
+	}
+	if done := r.tryCopy(ctx, run, a); done.State != store.Present {
+		return
+	}
+	if err := r.settleRun(ctx, run.ID); err != nil {
+		r.log.Error().Err(err).Str("run", run.ID).Msg("record that a copy caught up")
+	}
+	r.pruneAfter(ctx, run)
+}
+
+// settleRun reads a run anew and records what its targets make of it now. Copies to several targets end at any
+// time, so it is done by one of them at a time.
+func (r *Runner) settleRun(ctx context.Context, id string) error {
+	r.settling.Lock()
+	defer r.settling.Unlock()
+	run, err := r.cfg.Store.Run(ctx, id)
+	if err != nil {
+		return err
+	}
 	before := run.State
-	done := r.tryCopy(ctx, run, a)
-	if done.State != store.Present {
-		return
-	}
-	if run, err = r.cfg.Store.Run(ctx, a.RunID); err != nil {
-		return
-	}
 	settleState(&run)
 	if err := r.cfg.Store.UpdateRun(ctx, run); err != nil {
-		r.log.Error().Err(err).Str("run", run.ID).Msg("record that a copy caught up")
-		return
+		return err
 	}
 	if run.State != before {
 		r.tell(ctx, run)
 	}
-	if job, ok := r.Snapshot().find(run.JobID()); ok {
-		r.pruneAfter(ctx, job)
-	}
+	return nil
 }
 
 // hashedReader passes a stream on and gives an error in place of its end when the hash is not the wanted one.

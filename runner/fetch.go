@@ -7,50 +7,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/simpledeploy/backup/runner/strategy"
 	"github.com/simpledeploy/backup/runner/target"
 	"github.com/simpledeploy/backup/runner/transform"
 )
-
-// Selector chooses a backup on a target by its manifests alone.
-type Selector struct {
-	Instance, Project, Service string
-	Job                        string    // empty: any
-	RunID                      string    // empty: the newest
-	At                         time.Time // with no RunID: the newest not after; zero: now
-}
-
-// FindBackup reads a target's own folder of a service and returns the manifest of the chosen backup. It needs no
-// record: it works on an empty host.
-func FindBackup(ctx context.Context, t *target.Target, sel Selector) (target.Manifest, error) {
-	folder := target.Key{Instance: sel.Instance, Project: sel.Project, Service: sel.Service, Job: sel.Job}.Folder()
-	if sel.Job == "" {
-		folder = strings.TrimSuffix(target.Key{Instance: sel.Instance, Project: sel.Project, Service: sel.Service, Job: "default"}.Folder(), "default/")
-	}
-	objects, err := t.List(ctx, folder)
-	if err != nil && !errors.Is(err, target.ErrNotFound) {
-		return target.Manifest{}, err
-	}
-	var best target.Key
-	found := ""
-	for _, o := range objects {
-		object, isManifest := strings.CutSuffix(o.Key, target.ManifestSuffix)
-		key, err := target.ParseKey(object)
-		if !isManifest || err != nil || sel.RunID != "" && key.RunID != sel.RunID || !sel.At.IsZero() && key.Time.After(sel.At) {
-			continue
-		}
-		if found == "" || key.Time.After(best.Time) {
-			best, found = key, object
-		}
-	}
-	if found == "" {
-		return target.Manifest{}, &NotFoundError{What: fmt.Sprintf("target %s holds no backup of %s/%s below %s that fits", t.Name(), sel.Project, sel.Service, folder)}
-	}
-	m, _, err := readManifest(ctx, t, found)
-	return m, err
-}
 
 // OpenBackup reads one backup as its raw stream. It withholds io.EOF, with an error in its place, until the size,
 // the stored hash and the proof agree with the manifest. Close it in every case.

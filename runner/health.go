@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/simpledeploy/backup/store"
@@ -31,7 +32,8 @@ func (r *Runner) Health(ctx context.Context) Health {
 		h.Reasons = append(h.Reasons, who)
 	}
 	h.addOverdue(r.overdue(ask))
-	h.addJournal(r.cfg.Store.Journal(ask))
+	entries, err := r.cfg.Store.Journal(ask)
+	h.addJournal(slices.DeleteFunc(entries, func(e store.Entry) bool { return r.held.has(e.ID) }), err, r.now())
 	if until := r.PausedUntil(); !until.IsZero() {
 		h.Paused = until.Format(time.RFC3339)
 	}
@@ -49,14 +51,18 @@ func (h *Health) addOverdue(overdue []string, err error) {
 	}
 }
 
-// addJournal says what waits to be brought back for longer than a run would hold it.
-func (h *Health) addJournal(entries []store.Entry, err error) {
+// addJournal says what waits to be brought back, though nobody holds it any more.
+func (h *Health) addJournal(entries []store.Entry, err error, now time.Time) {
 	if err != nil {
 		return // the store's trouble is already among the reasons
 	}
 	for _, e := range entries {
-		if e.Kind == journalRestore && time.Since(e.At) > time.Hour {
-			h.Reasons = append(h.Reasons, fmt.Sprintf("a restore of %s/%s was cut short and could not be recovered yet", e.Project, e.Service))
+		switch {
+		case now.Sub(e.At) < releaseTimeout:
+		case e.Kind == journalRestore:
+			h.Reasons = append(h.Reasons, fmt.Sprintf("a restore of %s/%s was cut short and could not be recovered yet; it is tried again every half minute", e.Project, e.Service))
+		case e.Kind == journalStopped || e.Kind == journalPaused:
+			h.Reasons = append(h.Reasons, fmt.Sprintf("%s/%s was %s by a run and could not be brought back yet; it is tried again every half minute", e.Project, e.Service, e.Kind))
 		}
 	}
 }

@@ -59,7 +59,7 @@ func (r *Runner) holdOne(ctx context.Context, runID string, info strategy.Info, 
 		return nil, err
 	}
 	id, _, _ := labels.IdentityOf(info.Name, info.Labels)
-	kind := map[string]string{"stop": "stopped", "pause": "paused"}[how]
+	kind := map[string]string{"stop": journalStopped, "pause": journalPaused}[how]
 	entry := store.Entry{
 		ID: store.NewID(), Kind: kind, Project: id.Project, Service: id.Service, Container: info.ID,
 		RunID: runID, Was: info.State, At: r.now(),
@@ -112,9 +112,9 @@ func (r *Runner) bringBack(ctx context.Context, entry store.Entry) error {
 		return fmt.Errorf("bring %s/%s back: %w", entry.Project, entry.Service, err)
 	}
 	switch {
-	case info.State == "paused" && entry.Kind == "paused":
+	case info.State == "paused" && entry.Kind == journalPaused:
 		err = r.cfg.Engine.Unpause(ctx, info.ID)
-	case entry.Kind == "stopped" && (info.State == "exited" || info.State == "created" || info.State == "dead"):
+	case entry.Kind == journalStopped && (info.State == "exited" || info.State == "created" || info.State == "dead"):
 		err = r.cfg.Engine.Start(ctx, info.ID)
 	}
 	if err != nil {

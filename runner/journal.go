@@ -5,13 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/simpledeploy/backup/runner/strategy"
+	"github.com/simpledeploy/backup/runner/target"
 	"github.com/simpledeploy/backup/store"
 )
 
-// The kinds of journal entries besides the states "stopped" and "paused".
+// The kinds of journal entries.
 const (
+	journalStopped = "stopped" // a container that has to run again
+	journalPaused  = "paused"
 	journalRestore = "restore" // a restore that may have left something to finish or undo
 	journalCleanup = "cleanup" // a target that may hold what a failed attempt left
 )
@@ -24,37 +28,76 @@ type restoreNote struct {
 
 // cleanupNote names what is to be removed where.
 type cleanupNote struct {
-	Target string `json:"target"`
-	Folder string `json:"folder"`
+	Target string   `json:"target"`
+	Folder string   `json:"folder"`
+	Keys   []string `json:"keys,omitempty"` // that the attempt may have written to
 }
 
-// replayJournal finishes what an earlier process, or an earlier try, left undone: first restores are finished or
-// undone, then containers come back, then targets are cleaned. A container whose restore could not be recovered
-// stays as it is: starting it would put it to work on half a state.
+// replayJournal finishes at the start what an earlier process left undone, before anything else happens.
 func (r *Runner) replayJournal(ctx context.Context) error {
 	entries, err := r.cfg.Store.Journal(ctx)
 	if err != nil {
 		return fmt.Errorf("read the journal: %w", err)
 	}
+	return r.replay(ctx, entries)
+}
+
+// queueReplay does the same later on, for what could not be done yet: as tasks that hold the locks of their
+// services, so that no container is started under a run that reads its files.
+func (r *Runner) queueReplay(ctx context.Context) error {
+	entries, err := r.cfg.Store.Journal(ctx)
+	if err != nil {
+		return fmt.Errorf("read the journal: %w", err)
+	}
+	byRun := map[string][]store.Entry{} // what one run or restore left belongs together
+	for _, e := range entries {
+		byRun[e.RunID] = append(byRun[e.RunID], e)
+	}
+	for id, left := range byRun {
+		job := "replay/" + id
+		if r.queue.busy(job) || slices.ContainsFunc(left, func(e store.Entry) bool { return r.held.has(e.ID) }) {
+			continue
+		}
+		var locks []string
+		for _, e := range left {
+			if e.Service != "" {
+				locks = append(locks, e.Project+"/"+e.Service)
+			}
+		}
+		r.queue.submit(&task{id: id, job: job, locks: locks, free: true, do: func(ctx context.Context) {
+			if err := r.replay(ctx, left); err != nil {
+				r.log.Error().Err(err).Msg("replay the journal")
+			}
+		}})
+	}
+	return nil
+}
+
+// replay works entries off: first restores are finished or undone, then containers come back, then targets are
+// cleaned. A container whose restore could not be recovered stays as it is: starting it would put it to work on half
+// a state. Each step is bounded, so that one that hangs does not hold up the others.
+func (r *Runner) replay(ctx context.Context, entries []store.Entry) error {
 	var errs []error
 	unrecovered := map[string]bool{}
+	step := func(f func(context.Context, store.Entry) error, e store.Entry) error {
+		bounded, cancel := context.WithTimeout(ctx, releaseTimeout)
+		defer cancel()
+		return f(bounded, e)
+	}
 	for _, e := range entries {
-		if e.Kind == journalRestore && !r.held.has(e.ID) {
-			if err := r.recoverRestore(ctx, e); err != nil {
+		if e.Kind == journalRestore {
+			if err := step(r.recoverRestore, e); err != nil {
 				unrecovered[e.RunID] = true
 				errs = append(errs, fmt.Errorf("recover the restore of %s/%s: %w", e.Project, e.Service, err))
 			}
 		}
 	}
 	for _, e := range entries {
-		if r.held.has(e.ID) || unrecovered[e.RunID] {
-			continue
-		}
-		switch e.Kind {
-		case "stopped", "paused":
-			errs = append(errs, r.bringBack(ctx, e))
-		case journalCleanup:
-			errs = append(errs, r.replayCleanup(ctx, e))
+		switch {
+		case e.Kind == journalCleanup:
+			errs = append(errs, step(r.replayCleanup, e))
+		case (e.Kind == journalStopped || e.Kind == journalPaused) && !unrecovered[e.RunID]:
+			errs = append(errs, step(r.bringBack, e))
 		}
 	}
 	return errors.Join(errs...)
@@ -69,7 +112,7 @@ func (r *Runner) recoverRestore(ctx context.Context, e store.Entry) error {
 	entry, _ := r.entry(note.Strategy)
 	recoverer, ok := entry.Strategy.(strategy.Recoverer)
 	if !ok {
-		return r.cfg.Store.RemoveJournal(ctx, e.ID)
+		return r.giveUpRestore(ctx, e, note)
 	}
 	info, err := r.resolve(ctx, e.Project, e.Service)
 	if err != nil {
@@ -82,8 +125,21 @@ func (r *Runner) recoverRestore(ctx context.Context, e store.Entry) error {
 	return r.cfg.Store.RemoveJournal(ctx, e.ID)
 }
 
-func (r *Runner) rememberCleanup(ctx context.Context, runID, targetName, folder string) error {
-	note, err := json.Marshal(cleanupNote{Target: targetName, Folder: folder})
+// giveUpRestore says loudly that a restore died whose strategy cannot be finished or undone: the service may be
+// between two states, and the safety backup is the way back.
+func (r *Runner) giveUpRestore(ctx context.Context, e store.Entry, note restoreNote) error {
+	text := fmt.Sprintf("the restore %s of %s/%s was cut short, and %s cannot be rolled back: restore again", e.RunID, e.Project, e.Service, note.Strategy)
+	if row, err := r.cfg.Store.Restore(ctx, e.RunID); err == nil && row.SafetyRun != "" {
+		text += "; what was there before is in run " + row.SafetyRun
+	}
+	r.log.Error().Str("service", e.Project+"/"+e.Service).Msg(text)
+	return errors.Join(r.cfg.Store.AppendEvent(ctx, store.Event{
+		Actor: "journal", Kind: "restore-cut-short", Project: e.Project, Service: e.Service, RunID: e.RunID, Text: text,
+	}), r.cfg.Store.RemoveJournal(ctx, e.ID))
+}
+
+func (r *Runner) rememberCleanup(ctx context.Context, runID, targetName, folder string, keys []string) error {
+	note, err := json.Marshal(cleanupNote{Target: targetName, Folder: folder, Keys: keys})
 	if err != nil {
 		return err
 	}
@@ -99,34 +155,39 @@ func (r *Runner) replayCleanup(ctx context.Context, e store.Entry) error {
 	if !ok { // no longer configured: nothing of it can be reached
 		return r.cfg.Store.RemoveJournal(ctx, e.ID)
 	}
-	if taken, err := r.holdsOrAwaits(ctx, e.RunID, note.Target); err != nil || taken {
+	run, err := r.cfg.Store.Run(ctx, e.RunID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if run.State == store.Running || hasUseFor(run, note.Target) {
 		// A later attempt or copy uses the same key: what is there now is good, or will be overwritten.
-		return firstError(err, r.cfg.Store.RemoveJournal(ctx, e.ID))
+		return r.cfg.Store.RemoveJournal(ctx, e.ID)
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if t.Check(ctx) != nil {
 		return nil // still away; tried again later
 	}
-	if err := removeAttempt(ctx, t, note.Folder, e.RunID); err != nil {
+	if err := r.cleanTarget(ctx, e, note, t, run); err != nil {
 		return fmt.Errorf("clean up after run %s: %w", e.RunID, err)
 	}
 	return r.cfg.Store.RemoveJournal(ctx, e.ID)
 }
 
-// holdsOrAwaits says whether the record has a use for what the target holds of a run.
-func (r *Runner) holdsOrAwaits(ctx context.Context, runID, targetName string) (bool, error) {
-	run, err := r.cfg.Store.Run(ctx, runID)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
+// cleanTarget removes what the run left; a run that died may have left a whole backup, which is kept.
+func (r *Runner) cleanTarget(ctx context.Context, e store.Entry, note cleanupNote, t *target.Target, run store.Run) error {
+	if run.State != store.Interrupted {
+		return removeAttempt(ctx, t, note.Folder, e.RunID, note.Keys...)
 	}
-	if err != nil {
-		return false, err
+	adopted, err := r.settleOn(ctx, &run, t)
+	if err == nil && adopted {
+		err = r.settleAdopted(ctx, run)
 	}
-	for _, a := range run.Artifacts {
-		if a.Target == targetName && (a.Held() || a.State == store.Due) {
-			return true, nil
-		}
-	}
-	return run.State == store.Running, nil
+	return err
+}
+
+// hasUseFor says whether the record counts on what the target holds, or will hold, of a run.
+func hasUseFor(run store.Run, targetName string) bool {
+	a, ok := artifactOn(run, targetName)
+	return ok && (a.Held() || a.State == store.Due)
 }

@@ -4,16 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/simpledeploy/backup/runner/target"
+	"github.com/simpledeploy/backup/runner/transform"
 	"github.com/simpledeploy/backup/store"
 )
 
 // removeAttempt removes everything of one run from a target: unfinished uploads, the manifest, then the object. It
-// looks in the job's own folder only, and only at keys that carry the run's id.
-func removeAttempt(ctx context.Context, t *target.Target, folder, runID string) error {
+// looks in the job's own folder only, and only at keys that carry the run's id. The keys that the run may have used
+// are named too: some storages show an unfinished upload only to those who know its whole key.
+func removeAttempt(ctx context.Context, t *target.Target, folder, runID string, maybe ...string) error {
 	err := t.RemovePartials(ctx, folder, runID)
+	for _, key := range maybe {
+		err = errors.Join(err, t.RemovePartial(ctx, key))
+	}
 	keys, listErr := keysOf(ctx, t, folder, runID)
 	err = errors.Join(err, listErr)
 	for _, key := range keys {
@@ -48,10 +54,12 @@ func keysOf(ctx context.Context, t *target.Target, folder, runID string) ([]stri
 	return append(manifests, others...), nil
 }
 
-// settleInterrupted looks at what a run that died left on its targets. An object with its manifest is a backup: the
-// process died between the commit and the record. Everything else is removed.
+// settleInterrupted looks at what a run that died left. What the record holds stays. An object with its manifest is
+// a backup too: the process died between the commit and the record. Everything else is removed.
 func (r *Runner) settleInterrupted(ctx context.Context, run store.Run) error {
-	folder := target.Key{Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job}.Folder()
+	if slices.ContainsFunc(run.Artifacts, store.Artifact.Held) {
+		return r.settleAdopted(ctx, run)
+	}
 	var errs []error
 	adopted := false
 	for _, name := range run.Targets {
@@ -60,27 +68,53 @@ func (r *Runner) settleInterrupted(ctx context.Context, run store.Run) error {
 			continue
 		}
 		bounded, cancel := context.WithTimeout(ctx, checkTimeout)
-		found, err := r.settleOn(bounded, &run, t, folder)
+		found, err := r.settleOn(bounded, &run, t)
 		cancel()
 		adopted = adopted || found
 		if err != nil {
 			r.log.Warn().Err(err).Str("run", run.ID).Str("target", name).Msg("look again later for what an interrupted run left")
-			errs = append(errs, r.rememberCleanup(ctx, run.ID, name, folder))
+			errs = append(errs, r.rememberCleanup(ctx, run.ID, name, folderOf(run), r.possibleKeys(run)))
 		}
 	}
 	if adopted {
-		r.awaitMissing(&run)
-		settleState(&run)
-		for _, a := range run.Artifacts {
-			errs = append(errs, r.cfg.Store.PutArtifact(ctx, a))
-		}
-		errs = append(errs, r.cfg.Store.UpdateRun(ctx, run))
+		errs = append(errs, r.settleAdopted(ctx, run))
 	}
 	return errors.Join(errs...)
 }
 
+// settleAdopted records an interrupted run that turned out to have left a backup.
+func (r *Runner) settleAdopted(ctx context.Context, run store.Run) error {
+	r.awaitMissing(&run)
+	settleState(&run)
+	if run.FinishedAt.IsZero() {
+		run.FinishedAt = r.now()
+	}
+	return r.cfg.Store.CommitRun(ctx, run)
+}
+
+func folderOf(run store.Run) string {
+	return target.Key{Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job}.Folder()
+}
+
+// possibleKeys are the keys that a run may have written to: its compression is not in the record.
+func (r *Runner) possibleKeys(run store.Run) []string {
+	entry, ok := r.entry(run.Strategy)
+	if !ok || run.StartedAt.IsZero() {
+		return nil
+	}
+	var keys []string
+	for _, algorithm := range []string{transform.Zstd, transform.Gzip, transform.None} {
+		keys = append(keys, target.Key{
+			Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job, Time: run.StartedAt, RunID: run.ID,
+			Extension: entry.Extension + transform.Compression{Algorithm: algorithm}.Extension(),
+		}.String())
+	}
+	return keys
+}
+
 // settleOn adopts or removes what one target holds of the run.
-func (r *Runner) settleOn(ctx context.Context, run *store.Run, t *target.Target, folder string) (adopted bool, err error) {
+func (r *Runner) settleOn(ctx context.Context, run *store.Run, t *target.Target) (adopted bool, err error) {
+	folder := folderOf(*run)
 	if err := t.Check(ctx); err != nil {
 		return false, err
 	}
@@ -103,7 +137,7 @@ func (r *Runner) settleOn(ctx context.Context, run *store.Run, t *target.Target,
 		adopt(run, t.Name(), m)
 		return true, t.RemovePartials(ctx, folder, run.ID)
 	}
-	return false, removeAttempt(ctx, t, folder, run.ID)
+	return false, removeAttempt(ctx, t, folder, run.ID, r.possibleKeys(*run)...)
 }
 
 // adopt writes into the run what its manifest says.

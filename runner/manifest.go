@@ -18,7 +18,7 @@ import (
 func (r *Runner) manifestOf(run store.Run, job labels.Job, entry strategy.Entry, key target.Key) target.Manifest {
 	m := target.Manifest{
 		Program:  target.Program{Name: "simpledeploy-backup", Version: r.cfg.Version},
-		Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job, Run: run.ID,
+		Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job, Run: run.ID, Trigger: run.Trigger,
 		Strategy: entry.Name, Image: run.Image, ImageDigest: run.ImageDigest, EngineVersion: run.EngineVersion,
 		ScheduledFor: run.ScheduledFor, StartedAt: run.StartedAt, FinishedAt: r.now(),
 		Key: key.String(), Stored: target.Stored{Bytes: run.StoredBytes, SHA256: run.SHA256},

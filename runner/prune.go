@@ -53,8 +53,14 @@ func (r *Runner) Prune(ctx context.Context, jobID string, absent, dryRun bool) (
 	return out, errors.Join(errs...)
 }
 
-// pruneAfter prunes a job after its run. A failure to prune is said, and changes nothing about the run.
-func (r *Runner) pruneAfter(ctx context.Context, job labels.Job) {
+// pruneAfter prunes a job after its run, by what its labels say now. Nothing is pruned after a safety backup, which is
+// taken in the middle of a restore, nor of a job that no container declares or that a problem refuses. A failure to
+// prune is said, and changes nothing about the run.
+func (r *Runner) pruneAfter(ctx context.Context, run store.Run) {
+	job, declared := r.Snapshot().find(run.JobID())
+	if !declared || run.Trigger == triggerSafety {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
 	if _, err := r.pruneJob(ctx, job.ID(), job.Retention, zoneOf(job), false); err != nil {

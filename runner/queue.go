@@ -80,7 +80,8 @@ func (q *queue) fits(t *task, earlier []*task) bool {
 	clash := func(o *task) bool {
 		return o.job == t.job || slices.ContainsFunc(o.locks, func(l string) bool { return slices.Contains(t.locks, l) })
 	}
-	return !slices.ContainsFunc(q.active, clash) && !slices.ContainsFunc(earlier, clash)
+	waits := func(o *task) bool { return (o.free || !t.free) && clash(o) } // what takes no slot waits for no slot
+	return !slices.ContainsFunc(q.active, clash) && !slices.ContainsFunc(earlier, waits)
 }
 
 func (q *queue) finish(t *task) {

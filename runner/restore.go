@@ -17,20 +17,26 @@ import (
 // triggerSafety marks the backup that a restore takes of what it is about to replace.
 const triggerSafety = "safety"
 
-// restoreTimeout bounds a restore when no job with a timeout of its own is declared for the service.
+// restoreTimeout bounds every restore: it must end some day, but nobody's patience is to decide when.
 const restoreTimeout = 24 * time.Hour
 
 // StartRestore checks the request, records the restore and queues it; the work goes on by itself. A restore waits
 // for a run of the same service, and takes no slot of the global limit.
 func (r *Runner) StartRestore(ctx context.Context, req RestoreRequest) (string, error) {
+	select {
+	case <-r.ready:
+	default:
+		return "", &RefusedError{Why: "the appliance is still putting in order what its last end left; try again in a moment"}
+	}
 	c, err := r.choose(ctx, req)
 	if err != nil {
 		return "", err
 	}
+	req.RunID, req.At = c.manifest.Run, time.Time{} // a backup that ends meanwhile is not the one that was asked for
 	row := store.Restore{
 		ID: store.NewID(), RunID: c.manifest.Run, Key: c.manifest.Key, Source: c.target.Name(),
 		Project: c.manifest.Project, Service: c.manifest.Service, Job: c.manifest.Job, ToProject: c.project, ToService: c.service,
-		State: store.Queued, StartedAt: r.now(), RawBytes: c.manifest.Raw.Bytes, Proof: c.manifest.Proof,
+		State: store.Queued, StartedAt: r.now(), RawBytes: c.manifest.Raw.Bytes,
 	}
 	if err := r.cfg.Store.PutRestore(ctx, row); err != nil {
 		return "", fmt.Errorf("record the restore: %w", err)
@@ -92,6 +98,9 @@ func (r *Runner) restore(ctx context.Context, row *store.Restore, req RestoreReq
 		if row.SafetyRun, err = r.safetyBackup(ctx, c); err != nil {
 			return unchanged(fmt.Errorf("take a safety backup of what is there now (--no-safety goes on without): %w", err))
 		}
+		if err := r.cfg.Store.PutRestore(ctx, *row); err != nil { // a crash from here on must not lose the way back
+			return unchanged(fmt.Errorf("record the safety backup: %w", err))
+		}
 	}
 	if !c.entry.Stages {
 		r.progress.phase(row.ID, "checking the backup")
@@ -101,7 +110,7 @@ func (r *Runner) restore(ctx context.Context, row *store.Restore, req RestoreReq
 	}
 	release, err := r.holdAll(ctx, row.ID, c.stops)
 	if err != nil {
-		return unchanged(errors.Join(err, release()))
+		return errors.Join(unchanged(err), release())
 	}
 	report, err := r.putBack(ctx, row, c)
 	if releaseErr := release(); releaseErr != nil {
@@ -169,7 +178,11 @@ func (r *Runner) compareRestored(row *store.Restore, c chosen, report strategy.R
 	if err := json.Unmarshal(c.manifest.Proof, &want); err != nil {
 		return fmt.Errorf("read the proof of the backup: %w", err)
 	}
-	row.Differences = differences(want, *report.Restored)
+	counted, err := json.Marshal(report.Restored)
+	if err != nil {
+		return fmt.Errorf("encode what was counted: %w", err)
+	}
+	row.Proof, row.Differences = counted, differences(want, *report.Restored)
 	if len(row.Differences) > 0 {
 		return fmt.Errorf("the backup was restored, but a count of it differs from its proof: %v", row.Differences)
 	}

@@ -14,11 +14,6 @@ import (
 	"github.com/simpledeploy/backup/store"
 )
 
-// versioner is a strategy that can ask its engine for its version before anything is changed.
-type versioner interface {
-	Version(ctx context.Context, c strategy.Container, opt strategy.Options) (string, error)
-}
-
 // chosen is everything that a restore works with, checked.
 type chosen struct {
 	plan     RestorePlan
@@ -207,6 +202,9 @@ func (r *Runner) checkObject(ctx context.Context, c *chosen) error {
 
 // checkDestination sees that the container there can take it, and whom to stop meanwhile.
 func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
+	if len(r.cfg.Projects) > 0 && !slices.Contains(r.cfg.Projects, c.project) {
+		return &RefusedError{Why: fmt.Sprintf("project %s is not in this appliance's scope (%s); widen SIMPLEDEPLOY_PROJECTS", c.project, strings.Join(r.cfg.Projects, ", "))}
+	}
 	info, err := r.resolve(ctx, c.project, c.service)
 	if errors.Is(err, strategy.ErrNoContainer) {
 		return &NotFoundError{What: fmt.Sprintf("%s/%s has no container here to restore into; start the service first, or use --to-dir or --stdout", c.project, c.service)}
@@ -215,6 +213,9 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 		return err
 	}
 	if err := fit(c.entry, info); err != nil {
+		return &RefusedError{Why: err.Error()}
+	}
+	if err := r.refuseOwnData(c.entry, info, c.manifest.Paths); err != nil {
 		return &RefusedError{Why: err.Error()}
 	}
 	c.info = info
@@ -235,7 +236,7 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 
 // checkVersion refuses an engine older than the one that the backup came from.
 func (r *Runner) checkVersion(ctx context.Context, c *chosen) error {
-	v, ok := c.entry.Strategy.(versioner)
+	v, ok := c.entry.Strategy.(strategy.Versioner)
 	if !ok || c.manifest.EngineVersion == "" {
 		return nil
 	}

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -42,34 +43,54 @@ func (r *Runner) execute(ctx context.Context, id string, job labels.Job) {
 		r.progress.phase(id, "copying")
 		r.copyAll(bounded, &run)
 	}
-	r.finish(bounded, &run, job, err)
+	r.finish(bounded, &run, err)
 }
 
-// attempts backs up until it works, the error is not worth another try, or the tries are used up. After a target
-// that failed, the next named one takes the stream.
+// attempts backs up until it works, the error is not worth another try, or the tries are used up. When a target
+// fails in mid-stream the next named one takes the stream at once.
 func (r *Runner) attempts(ctx context.Context, run *store.Run, job labels.Job) error {
-	order, pause := job.Targets, firstBackoff
-	for run.Attempt = 1; ; run.Attempt++ {
+	order, pause := r.order(job), firstBackoff
+	for tries := 0; ; {
+		run.Attempt++
 		err := r.attempt(ctx, run, job, order)
-		if err == nil || run.Attempt > job.Retries || !worthRetry(ctx, err) {
+		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		r.log.Warn().Err(err).Str("job", job.ID()).Str("run", run.ID).Int("attempt", run.Attempt).Msg("attempt failed; trying again")
-		if cause, _ := causeOf(ctx, err); cause == causeTarget {
-			order = append(order[1:len(order):len(order)], order[0])
+		if left := without(order, failedTarget(err)); len(left) > 0 && len(left) < len(order) {
+			r.log.Warn().Err(err).Str("job", job.ID()).Str("run", run.ID).Str("next", left[0]).Msg("a target failed; the next one takes the stream")
+			order = left
+			continue
 		}
+		if tries >= job.Retries || !worthRetry(ctx, err) {
+			return err
+		}
+		tries++
+		r.log.Warn().Err(err).Str("job", job.ID()).Str("run", run.ID).Int("attempt", run.Attempt).Msg("attempt failed; trying again")
 		r.progress.phase(run.ID, "waiting to try again")
 		select {
 		case <-ctx.Done():
 			return err
 		case <-time.After(pause):
 		}
-		pause *= 4
+		order, pause = r.order(job), pause*4
 	}
 }
 
+// order is which targets may take the stream, the first named one first. While a container is held only those on
+// this machine may.
+func (r *Runner) order(job labels.Job) []string {
+	if job.Quiesce == "" || job.Quiesce == "none" {
+		return job.Targets
+	}
+	return slices.DeleteFunc(slices.Clone(job.Targets), func(name string) bool { return !r.isLocal(name) })
+}
+
+func without(names []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
+}
+
 // finish records how a run ended, says it once, and prunes after a run that left a backup.
-func (r *Runner) finish(ctx context.Context, run *store.Run, job labels.Job, err error) {
+func (r *Runner) finish(ctx context.Context, run *store.Run, err error) {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	run.FinishedAt = r.now()
@@ -87,12 +108,12 @@ func (r *Runner) finish(ctx context.Context, run *store.Run, job labels.Job, err
 		settleState(run)
 	}
 	if err := r.cfg.Store.UpdateRun(last, *run); err != nil {
-		r.log.Error().Err(err).Str("job", job.ID()).Str("run", run.ID).Msg("record the end of a run")
+		r.log.Error().Err(err).Str("job", run.JobID()).Str("run", run.ID).Msg("record the end of a run")
 		r.storeErr.Store(err.Error())
 	}
 	r.tell(last, *run)
 	if run.State == store.Succeeded || run.State == store.Partial {
-		r.pruneAfter(last, job)
+		r.pruneAfter(last, *run)
 	}
 }
 

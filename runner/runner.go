@@ -21,6 +21,7 @@ type Runner struct {
 	log zerolog.Logger
 
 	plan      atomic.Pointer[Plan]
+	ready     chan struct{} // closed once what the last process left is in order
 	planned   chan struct{} // closed once the first snapshot has been taken
 	firstPlan sync.Once
 	storeErr  atomic.Value // string: what the store said last
@@ -32,7 +33,7 @@ type Runner struct {
 	cut      context.CancelCauseFunc // ends the work that the queue has under way
 	progress progressTable
 	held     heldTable
-	waken    map[string]chan struct{} // per target: wakes its copy loop
+	settling sync.Mutex // one settleRun at a time
 
 	interrupted  []store.Run // of the last process, settled by recoverAll
 	toldProblems map[store.Problem]bool
@@ -53,13 +54,10 @@ func New(cfg Config) (*Runner, error) {
 		cfg.Now = time.Now
 	}
 	cfg.Concurrency, cfg.Workers = max(cfg.Concurrency, 1), max(cfg.Workers, 1)
-	r := &Runner{cfg: cfg, log: cfg.Logger, planned: make(chan struct{}), waken: map[string]chan struct{}{}, toldProblems: map[store.Problem]bool{}}
+	r := &Runner{cfg: cfg, log: cfg.Logger, ready: make(chan struct{}), planned: make(chan struct{}), toldProblems: map[store.Problem]bool{}}
 	r.plan.Store(&Plan{})
 	r.storeErr.Store("")
 	r.rival.Store("")
-	for _, name := range cfg.Targets.Names() {
-		r.waken[name] = make(chan struct{}, 1)
-	}
 	r.clock = newClock(cfg.Store, cfg.Now, cfg.CatchUp, r.tick)
 	var work context.Context
 	work, r.cut = context.WithCancelCause(context.Background())
@@ -77,11 +75,12 @@ func (r *Runner) Run(ctx context.Context) error {
 	if err := r.recoverAll(ctx); err != nil {
 		return fmt.Errorf("recover from the last end: %w", err)
 	}
+	close(r.ready)
 	var loops sync.WaitGroup
 	loops.Go(func() { r.watch(ctx) })
 	loops.Go(func() { r.watchRival(ctx) })
 	loops.Go(func() { r.maintain(ctx) })
-	for name := range r.waken {
+	for _, name := range r.cfg.Targets.Names() {
 		loops.Go(func() { r.copyLoop(ctx, name) })
 	}
 	loops.Go(func() {
@@ -145,7 +144,7 @@ func (r *Runner) askRival(ctx context.Context) {
 // maintain does the slow work: what the journal still holds, old history.
 func (r *Runner) maintain(ctx context.Context) {
 	every(ctx, 30*time.Second, func() {
-		if err := r.replayJournal(ctx); err != nil {
+		if err := r.queueReplay(ctx); err != nil {
 			r.log.Error().Err(err).Msg("replay the journal")
 		}
 		if r.cfg.HistoryRetention > 0 {

@@ -31,7 +31,7 @@ func (r *Runner) safetyBackup(ctx context.Context, c chosen) (string, error) {
 	r.progress.start(run.ID, "safety backup", 0, r.now())
 	defer r.progress.end(run.ID)
 	err = r.attempt(ctx, &run, job, job.Targets)
-	r.finish(ctx, &run, job, err)
+	r.finish(ctx, &run, err)
 	return run.ID, err
 }
 

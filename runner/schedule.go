@@ -119,39 +119,49 @@ func (c *clock) run(ctx context.Context) {
 	}
 }
 
-// fireDue fires every tick whose time has come and says how long to wait for the next one.
+// firing is a tick whose time has come.
+type firing struct {
+	job     labels.Job
+	tick    time.Time
+	trigger string
+	next    time.Time // when the job fires again
+}
+
+// fireDue fires every tick whose time has come and says how long to wait for the next one. The store and the queue
+// are called without the lock: a slow disk must not hold up who asks for the next run.
 func (c *clock) fireDue(ctx context.Context) time.Duration {
+	due, wait, now := c.due()
+	for _, f := range due {
+		// If the store refuses, the tick fires all the same: a backup too many is better than one too few.
+		_ = c.store.SetTick(ctx, f.job.ID(), now, f.next)
+		c.fire(f.job, f.tick, f.trigger)
+	}
+	return wait
+}
+
+// due moves every tick that is due on to its next time.
+func (c *clock) due() (due []firing, wait time.Duration, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	wait, now := longestSleep, c.now()
+	wait, now = longestSleep, c.now()
 	for id, e := range c.entries {
-		if ctx.Err() != nil {
-			break
-		}
 		if !e.at.IsZero() && !e.at.After(now) {
-			c.fireOne(ctx, id, e, now)
+			f := firing{job: e.job, tick: e.tick, trigger: "schedule"}
+			if now.Sub(e.tick) > late+e.job.Jitter {
+				f.trigger = "catch-up"
+			}
+			e.tick, e.at = e.job.Schedule.Next(now), time.Time{}
+			if !e.tick.IsZero() {
+				e.at = e.tick.Add(spread(id, e.tick, e.job.Jitter))
+			}
+			f.next = e.at
+			due = append(due, f)
 		}
 		if !e.at.IsZero() {
 			wait = min(wait, e.at.Sub(now))
 		}
 	}
-	return max(wait, 0)
-}
-
-func (c *clock) fireOne(ctx context.Context, id string, e *tickEntry, now time.Time) {
-	trigger := "schedule"
-	if now.Sub(e.tick) > late+e.job.Jitter {
-		trigger = "catch-up"
-	}
-	tick := e.tick
-	e.tick = e.job.Schedule.Next(now)
-	e.at = time.Time{}
-	if !e.tick.IsZero() {
-		e.at = e.tick.Add(spread(id, e.tick, e.job.Jitter))
-	}
-	// If the store refuses, the tick fires all the same: a backup too many is better than one too few.
-	_ = c.store.SetTick(ctx, id, now, e.at)
-	c.fire(e.job, tick, trigger)
+	return due, max(wait, 0), now
 }
 
 // nextOf is when the job fires next; zero when it does not.

@@ -47,12 +47,7 @@ func (r *Runner) stream(ctx context.Context, job streamJob) (streamed, error) {
 		stored: transform.NewMeter(transform.NewSHA256())}
 	r.progress.meters(job.run, side.raw, side.stored)
 	dumped := make(chan error, 1)
-	go func() {
-		err := side.run(ctx, pw)
-		side.broken.Store(err != nil)
-		pw.CloseWithError(err) // nil closes cleanly
-		dumped <- err
-	}()
+	go func() { dumped <- side.run(ctx, pw) }()
 	object, putErr := job.target.Put(ctx, job.key, pr, target.PutOptions{Size: -1, Expect: job.expect, SHA256: side.sum})
 	dumpBrokeFirst := side.broken.Load()
 	if putErr != nil {
@@ -65,7 +60,7 @@ func (r *Runner) stream(ctx context.Context, job streamJob) (streamed, error) {
 	case dumpErr != nil && (putErr == nil || dumpBrokeFirst):
 		return out, dumpErr
 	case putErr != nil:
-		return out, failed(causeTarget, target.IsRetryable(putErr), putErr)
+		return out, failedOn(job.target.Name(), putErr)
 	}
 	out.proof, out.rawBytes, out.storedBytes = side.proof, side.raw.Bytes(), side.stored.Bytes()
 	out.rawXXH64, out.storedSHA256 = side.raw.Sum(), side.stored.Sum()
@@ -87,54 +82,43 @@ type dumpSide struct {
 // sum is the stored object's hash; the target asks for it once the stream has ended.
 func (d *dumpSide) sum() string { return d.stored.Sum() }
 
-// run dumps, releases the container, and closes the stages only if the dump was confirmed and proven whole.
+// run dumps into the pipe. The pipe is closed with the first error before the compressor is, so that closing that
+// cannot write a clean end: of two errors a pipe keeps the first.
 func (d *dumpSide) run(ctx context.Context, pipe *io.PipeWriter) error {
-	sink := &breakable{w: io.MultiWriter(d.stored, pipe)}
-	compressor, err := transform.NewWriter(sink, d.job.compression, d.workers)
+	compressor, err := transform.NewWriter(io.MultiWriter(d.stored, pipe), d.job.compression, d.workers)
 	if err != nil {
-		return failed(causeDump, false, errors.Join(err, d.job.released()))
+		return d.breakOff(pipe, failed(causeDump, false, errors.Join(err, d.job.released())))
 	}
-	raw := io.MultiWriter(d.raw, d.prover, compressor)
-	timed := timedContainer{Container: d.job.container, started: &d.helperStart}
-	d.report, err = d.job.entry.Strategy.Dump(ctx, timed, d.job.options, raw)
-	releaseErr := d.job.released()
-	if err != nil {
-		sink.breakWith(err)
-		return failed(causeDump, false, errors.Join(fmt.Errorf("dump: %w", err), ignore(compressor.Close()), releaseErr))
-	}
-	if d.proof, err = d.prover.Proof(); err != nil {
-		sink.breakWith(err)
-		return failed(causeProof, false, errors.Join(fmt.Errorf("the dump said success, but its stream is not whole: %w", err), ignore(compressor.Close()), releaseErr))
-	}
-	if releaseErr != nil { // the dump is good, but the service is not back: that is no success
-		sink.breakWith(releaseErr)
-		return failed(causeHold, false, errors.Join(releaseErr, ignore(compressor.Close())))
+	if err := d.dump(ctx, compressor); err != nil {
+		err = d.breakOff(pipe, err)
+		_ = compressor.Close() // ends its goroutines; what it still writes is refused
+		return err
 	}
 	if err := compressor.Close(); err != nil {
-		return failed(causeTarget, false, fmt.Errorf("compress: %w", err))
+		return d.breakOff(pipe, failed(causeTarget, false, fmt.Errorf("compress: %w", err)))
 	}
-	return nil
+	return pipe.Close()
 }
 
-// ignore is for the close of a stage that has been broken on purpose.
-func ignore(error) error { return nil }
-
-// breakable refuses everything once it is broken, so that closing a stage cannot write a clean end.
-type breakable struct {
-	w   io.Writer
-	err atomic.Pointer[error]
+func (d *dumpSide) breakOff(pipe *io.PipeWriter, err error) error {
+	d.broken.Store(true)
+	pipe.CloseWithError(fmt.Errorf("the stream broke: %w", err))
+	return err
 }
 
-func (b *breakable) breakWith(err error) {
-	err = fmt.Errorf("the stream is broken: %w", err)
-	b.err.Store(&err)
-}
-
-func (b *breakable) Write(p []byte) (int, error) {
-	if err := b.err.Load(); err != nil {
-		return 0, *err
+// dump runs the strategy, releases the container whatever became of it, and asks for the proof.
+func (d *dumpSide) dump(ctx context.Context, w io.Writer) error {
+	timed := timedContainer{Container: d.job.container, started: &d.helperStart}
+	report, err := d.job.entry.Strategy.Dump(ctx, timed, d.job.options, io.MultiWriter(d.raw, d.prover, w))
+	d.report = report
+	releaseErr := d.job.released()
+	if err != nil {
+		return failed(causeDump, false, errors.Join(fmt.Errorf("dump: %w", err), releaseErr))
 	}
-	return b.w.Write(p)
+	if d.proof, err = d.prover.Proof(); err != nil {
+		return failed(causeProof, false, errors.Join(fmt.Errorf("the dump said success, but its stream is not whole: %w", err), releaseErr))
+	}
+	return failed(causeHold, false, releaseErr) // a service that is not back is no success
 }
 
 // timedContainer measures how long a helper takes until it is ready.

@@ -45,10 +45,10 @@ func BenchmarkStatus(b *testing.B) {
 	}{{"summary", "/api/status", false}, {"page", "/", false}, {"fresh summary", "/api/status", true}, {"fresh page", "/", true}} {
 		b.Run(c.name, func(b *testing.B) {
 			h, path := s.Handler(c.trusted), c.path
-			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, http.NoBody))
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, http.NoBody))
 			for b.Loop() {
 				rec := httptest.NewRecorder()
-				h.ServeHTTP(rec, httptest.NewRequest("GET", path, http.NoBody))
+				h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, http.NoBody))
 				if rec.Code != http.StatusOK {
 					b.Fatal(rec.Body)
 				}

@@ -45,7 +45,7 @@ func (s *Server) summarize(ctx context.Context) (*Status, error) {
 		}
 	}
 	for _, svc := range serviceViews(s.runner.Snapshot()) {
-		if svc.Stateful && !svc.Protected {
+		if svc.Stateful && !svc.Protected && !svc.OptedOut {
 			v.Unprotected = append(v.Unprotected, svc)
 		}
 	}

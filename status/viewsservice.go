@@ -18,6 +18,7 @@ type Service struct {
 	Suggested  []string `json:"suggested"`          // fitting strategies and why
 	Stateful   bool     `json:"stateful"`           // keeps state worth a backup
 	Protected  bool     `json:"protected"`          // has a job that can run
+	OptedOut   bool     `json:"opted_out"`          // its labels say that it wants no backup
 	Jobs       []string `json:"jobs"`
 	Problems   int      `json:"problems"`
 	Mounts     []Mount  `json:"mounts"`
@@ -52,7 +53,7 @@ func serviceViews(plan runner.Plan) []Service {
 func serviceView(s labels.Service, jobs []string) Service {
 	v := Service{
 		Project: s.Project, Service: s.Service, Container: s.Container.Name, Image: s.Container.Image,
-		Detected: s.Detected, Suggested: list(s.Suggested), Stateful: s.Stateful, Protected: len(jobs) > 0,
+		Detected: s.Detected, Suggested: list(s.Suggested), Stateful: s.Stateful, Protected: len(jobs) > 0, OptedOut: s.OptedOut,
 		Jobs: list(jobs), Problems: len(s.Problems), Mounts: make([]Mount, 0, len(s.Container.Mounts)),
 		Containers: len(s.Replicas),
 	}

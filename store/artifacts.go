@@ -26,14 +26,34 @@ func (s *Store) PutArtifact(ctx context.Context, a Artifact) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO artifacts (instance, project, service, job, held, `+artifactColumns+`)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Instance, r.Project, r.Service, r.Job, a.Held(), a.RunID, a.Target, a.Key,
-			a.Bytes, a.SHA256, a.Hash, a.State, a.Error, a.Attempts, millis(a.NextAttempt), millis(a.UpdatedAt))
-		if err != nil {
+		return s.putArtifact(ctx, tx, r, a)
+	})
+}
+
+// CommitRun writes a run and all artifacts that it carries, or nothing at all.
+func (s *Store) CommitRun(ctx context.Context, r Run) error {
+	return s.tx(ctx, "commit run "+r.ID, func(tx *sql.Tx) error {
+		if err := s.rewriteRun(ctx, tx, &r); err != nil {
 			return err
 		}
-		return s.summarizeBytes(ctx, tx, r.Project, r.Service, r.Job)
+		for _, a := range r.Artifacts {
+			a.UpdatedAt = orNow(a.UpdatedAt, s.now())
+			if err := s.putArtifact(ctx, tx, r, a); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+}
+
+func (s *Store) putArtifact(ctx context.Context, tx *sql.Tx, r Run, a Artifact) error {
+	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO artifacts (instance, project, service, job, held, `+artifactColumns+`)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Instance, r.Project, r.Service, r.Job, a.Held(), a.RunID, a.Target, a.Key,
+		a.Bytes, a.SHA256, a.Hash, a.State, a.Error, a.Attempts, millis(a.NextAttempt), millis(a.UpdatedAt))
+	if err != nil {
+		return err
+	}
+	return s.summarizeBytes(ctx, tx, r.Project, r.Service, r.Job)
 }
 
 // Artifacts lists a run's artifacts by target.

@@ -56,14 +56,19 @@ func (s *Store) CreateRun(ctx context.Context, r Run) error {
 // SetPinned's alone (an owner may pin a run that is under way), and a zero QueuedAt.
 func (s *Store) UpdateRun(ctx context.Context, r Run) error {
 	return s.tx(ctx, "write run "+r.ID, func(tx *sql.Tx) error {
-		was, err := one(ctx, tx, scanRun, "SELECT "+runColumns+" FROM runs WHERE id = ?", r.ID)
-		if err != nil {
-			return err
-		}
-		r.Instance, r.Project, r.Service, r.Job, r.Pinned = was.Instance, was.Project, was.Service, was.Job, was.Pinned
-		r.QueuedAt = orNow(r.QueuedAt, was.QueuedAt)
-		return s.updateRun(ctx, tx, r)
+		return s.rewriteRun(ctx, tx, &r)
 	})
+}
+
+// rewriteRun is UpdateRun inside a transaction; it fills in what never changes.
+func (s *Store) rewriteRun(ctx context.Context, tx *sql.Tx, r *Run) error {
+	was, err := one(ctx, tx, scanRun, "SELECT "+runColumns+" FROM runs WHERE id = ?", r.ID)
+	if err != nil {
+		return err
+	}
+	r.Instance, r.Project, r.Service, r.Job, r.Pinned = was.Instance, was.Project, was.Service, was.Job, was.Pinned
+	r.QueuedAt = orNow(r.QueuedAt, was.QueuedAt)
+	return s.updateRun(ctx, tx, *r)
 }
 
 func (s *Store) updateRun(ctx context.Context, tx *sql.Tx, r Run) error {

@@ -79,7 +79,7 @@ func report(services []labels.Service, problems []labels.Problem) checkReport {
 		}
 		r.Problems = append(r.Problems, s.Problems...)
 		r.Warnings = append(r.Warnings, s.Warnings...)
-		if s.Stateful && len(s.Jobs) == 0 && len(s.Problems) == 0 {
+		if s.Stateful && !s.OptedOut && len(s.Jobs) == 0 && len(s.Problems) == 0 {
 			r.Unprotected = append(r.Unprotected, s.Project+"/"+s.Service)
 		}
 	}

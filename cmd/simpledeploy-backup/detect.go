@@ -54,6 +54,8 @@ func (p *program) printServices(services []status.Service) error {
 		case s.Problems > 0:
 			protected, by = "refused", "see simpledeploy-backup plan"
 			bare++
+		case s.OptedOut:
+			protected, by = "off", "its labels say enable=false"
 		case s.Stateful:
 			protected, by = "NO", "would fit: "+strings.Join(s.Suggested, "; ")
 			bare++

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/simpledeploy/backup/runner"
+	"github.com/simpledeploy/backup/runner/filetree"
 	"github.com/simpledeploy/backup/runner/target"
 )
 
@@ -33,7 +34,9 @@ func (p *program) restoreHere(ctx context.Context, what selector, at time.Time, 
 	if err != nil {
 		return err
 	}
-	manifest, err := findBackup(ctx, from, wanted{instance: instance, what: what, run: f.run, at: at})
+	manifest, err := runner.FindBackup(ctx, from, runner.Selector{
+		Instance: instance, Project: what.project, Service: what.service, Job: what.job, RunID: f.run, At: at,
+	})
 	if err != nil {
 		return err
 	}
@@ -50,7 +53,7 @@ func (p *program) restoreHere(ctx context.Context, what selector, at time.Time, 
 	if f.stdout {
 		err = p.printBackup(raw)
 	} else {
-		err = writeFolder(ctx, f.toDir, manifest, raw)
+		err = p.writeFolder(ctx, f.toDir, manifest, raw)
 	}
 	return errors.Join(err, raw.Close())
 }
@@ -101,7 +104,7 @@ func (p *program) printBackup(raw io.Reader) error {
 
 // writeFolder puts a backup into an empty folder. It is written into a folder of its own in there, so that all of it is
 // on one file system (the folder may be a mount), and moved up once the backup has proven to be whole.
-func writeFolder(ctx context.Context, dir string, m target.Manifest, raw io.Reader) (err error) {
+func (p *program) writeFolder(ctx context.Context, dir string, m target.Manifest, raw io.Reader) (err error) {
 	if err := mustBeEmpty(dir); err != nil {
 		return err
 	}
@@ -113,13 +116,17 @@ func writeFolder(ctx context.Context, dir string, m target.Manifest, raw io.Read
 		return fmt.Errorf("make a folder to work in: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(stage)) }()
+	var done filetree.Summary
 	if m.Strategy == "volume" {
-		err = unpack(ctx, stage, raw)
+		done, err = filetree.ExtractTo(ctx, stage, raw)
 	} else {
 		err = writeFile(filepath.Join(stage, fileName(m)), raw)
 	}
 	if err != nil {
 		return fmt.Errorf("restore into %s, nothing is left there: %w", dir, err)
+	}
+	for _, warning := range done.Warnings {
+		fmt.Fprintln(p.err, "warning: "+warning)
 	}
 	return moveUp(stage, dir)
 }

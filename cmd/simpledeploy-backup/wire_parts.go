@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
@@ -56,12 +55,14 @@ func loadTargets(ctx context.Context, cfg config, log zerolog.Logger) (*target.S
 }
 
 // openRecord opens the store. Its first start needs a name for this host, which the engine gives if nobody else does.
+// The container's own host name would not do: it is another one with every new container, and the next appliance on an
+// empty disk would not find the backups under it.
 func openRecord(ctx context.Context, cfg config) (*store.Store, error) {
 	path := filepath.Join(cfg.DataDir, "simpledeploy.db")
 	instance := cfg.Instance
 	if _, err := os.Stat(path); instance == "" && errors.Is(err, fs.ErrNotExist) {
 		if instance, err = engineName(ctx, cfg); err != nil {
-			return nil, fmt.Errorf("name this host at its first start: %w", err)
+			return nil, fmt.Errorf("name this host at its first start: set %sINSTANCE to a name of your choice, or let the engine tell its own: %w", envPrefix, err)
 		}
 	}
 	return store.Open(ctx, path, store.Options{Instance: instance})
@@ -80,6 +81,7 @@ func runnerConfig(cfg config, record *store.Store, engine *docker.Engine, decode
 	scope []string, log zerolog.Logger) runner.Config {
 	return runner.Config{
 		Store: record, Engine: engine, Decoder: decoder, Targets: targets, Registry: strategies(),
+		Own: engine.Self, DataDir: cfg.DataDir,
 		Rival: func(ctx context.Context) (string, error) {
 			rivals, err := engine.Rivals(ctx, docker.Self{Scope: scope, Prefix: cfg.LabelPrefix})
 			if err != nil || len(rivals) == 0 {
@@ -118,16 +120,14 @@ func statusTargets(set *target.Set) []status.Target {
 	return all
 }
 
-// logConnection logs when the engine goes and when it is back, and not each time that it answered.
+// logConnection logs when the engine goes and when it is back.
 func logConnection(log zerolog.Logger) func(bool, error) {
-	var away atomic.Bool
 	return func(connected bool, err error) {
-		switch {
-		case connected && away.Swap(false):
+		if connected {
 			log.Info().Msg("the engine answers again")
-		case !connected && !away.Swap(true):
-			log.Error().Err(err).Msg("the engine is away; nothing starts until it answers")
+			return
 		}
+		log.Error().Err(err).Msg("the engine is away; nothing starts until it answers")
 	}
 }
 

@@ -22,8 +22,8 @@ func postgresEntry() Entry {
 		Aliases:   []string{"postgresql"},
 		Extension: ".sql",
 		Images: []string{
-			"postgres", "postgresql", "postgis", "pgvector", "timescaledb", "timescaledb-ha", "pgvecto-rs",
-			"vectorchord-postgres", "supabase/postgres", "percona-distribution-postgresql", "spilo",
+			"postgres", "postgresql", "postgresql-repmgr", "postgis", "pgvector", "timescaledb", "timescaledb-ha", "pgvecto-rs",
+			"vectorchord-postgres", "supabase/postgres", "percona-distribution-postgresql", "spilo", "paradedb",
 		},
 		Available: true,
 		Stages:    true,

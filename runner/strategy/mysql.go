@@ -22,7 +22,8 @@ func mysqlEntry() Entry {
 		Aliases:   []string{"mariadb"},
 		Extension: ".sql",
 		Images: []string{
-			"mysql", "mariadb", "mysql-server", "mariadb-galera", "percona", "percona-server", "linuxserver/mariadb",
+			"mysql", "mariadb", "mysql-server", "mariadb-galera", "percona", "percona-server", "percona-xtradb-cluster",
+			"linuxserver/mariadb",
 		},
 		Available: true,
 		Strategy:  mysql{},
@@ -88,11 +89,14 @@ func (mysql) Dump(ctx context.Context, c Container, opt Options, w io.Writer) (_
 
 func (s mySession) dump(ctx context.Context, server myServer, names []string, w io.Writer) error {
 	putBack := func(context.Context) error { return nil }
+	var err error
 	if server.Maria {
-		putBack = s.raise(ctx, map[string]int64{"net_write_timeout": patience})
+		if putBack, err = s.raise(ctx, map[string]int64{"net_write_timeout": patience}); err != nil {
+			return err
+		}
 	}
 	// The dump's session has taken its limit over once it says something; nobody else has to live with ours.
-	err := s.run(ctx, myDumpScript, nil, &firstWrite{w: w, then: func() error { return putBack(ctx) }}, names...)
+	err = s.run(ctx, myDumpScript, nil, &firstWrite{w: w, then: func() error { return putBack(ctx) }}, names...)
 	after, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), time.Minute, errors.New("putting a limit of the server back took too long"))
 	defer cancel()
 	return errors.Join(err, putBack(after))
@@ -182,4 +186,10 @@ user=root`
 if [ -n "$p" ]; then export MYSQL_PWD="$p"; fi
 exec "$(command -v mariadb || command -v mysql)" --user="$user" --default-character-set=utf8mb4 --binary-mode --comments --max-allowed-packet=1G`
 	return `docker exec -i "$CONTAINER" sh -c ` + quoteShell(script)
+}
+
+// Version is the server's, as it says itself.
+func (mysql) Version(ctx context.Context, c Container, opt Options) (string, error) {
+	server, err := mySession{c, opt}.server(ctx)
+	return server.Version, err
 }

@@ -255,11 +255,12 @@ func TestMySQL_WarnsOfTablesWithoutTransactions(t *testing.T) {
 const hammer = `CREATE DATABASE a1; CREATE DATABASE z9; SET sql_mode = '';
 CREATE TABLE a1.money (id INT PRIMARY KEY, v INT); CREATE TABLE z9.money (id INT PRIMARY KEY, v INT);
 INSERT INTO a1.money VALUES (1, 1000000); INSERT INTO z9.money VALUES (1, 0);
+CREATE TABLE a1.going (yes INT); INSERT INTO a1.going VALUES (1);
 CREATE TABLE a1.weight (id INT PRIMARY KEY, t LONGTEXT);
 INSERT INTO a1.weight WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 200) SELECT i, REPEAT('weight', 20000) FROM n;
 DELIMITER $$
 CREATE PROCEDURE a1.move() BEGIN
-	WHILE 1 DO
+	WHILE (SELECT yes FROM a1.going) DO
 		START TRANSACTION; UPDATE a1.money SET v = v - 1; UPDATE z9.money SET v = v + 1; COMMIT;
 	END WHILE;
 END$$
@@ -278,7 +279,7 @@ func TestMySQL_OneMomentUnderAWriter(t *testing.T) {
 			if before == after {
 				t.Fatal("nothing was written during the dump")
 			}
-			d.sql(t, "SELECT CONCAT('KILL ', ID, ';') INTO @k FROM information_schema.PROCESSLIST WHERE DB IS NULL AND USER = 'root' AND ID <> CONNECTION_ID() AND COMMAND = 'Query' LIMIT 1; PREPARE k FROM @k; EXECUTE k;")
+			d.sql(t, "UPDATE a1.going SET yes = 0")
 			d.restore(t, dump)
 			if got := d.sql(t, "SELECT a.v + z.v FROM a1.money a, z9.money z"); got != "1000000" {
 				t.Errorf("the sum is %s: not one moment", got)
@@ -324,5 +325,153 @@ func TestMySQL_RestoreCancelledHalfWay(t *testing.T) {
 	d.restore(t, dump) // the way out that the runner names
 	if diff := cmp.Diff(want, d.sum(t)); diff != "" {
 		t.Errorf("a second restore does not bring everything back:\n%s", diff)
+	}
+}
+
+func TestMySQL_Credentials(t *testing.T) {
+	const secret = "p w$x'\"\\#"
+	d := startMySQL(t, "mariadb:11.8", "MARIADB_ROOT_PASSWORD="+secret, "MYSQL_USER=u$er", "MYSQL_PASSWORD=x"+secret,
+		"MARIADB_DATABASE=app", "SAME="+secret, "OTHER=two")
+	tests := map[string]struct {
+		opt  strategy.Options
+		want string // part of the error; empty: works
+	}{
+		"root's":                {strategy.Options{}, ""},
+		"password-env":          {strategy.Options{User: "root", PasswordEnv: "SAME"}, ""},
+		"the user's":            {strategy.Options{User: "u$er"}, ""},
+		"wrong password":        {strategy.Options{PasswordEnv: "OTHER"}, "Access denied for user 'root'"},
+		"no such variable":      {strategy.Options{PasswordEnv: "NOPE"}, "no variable NOPE"},
+		"no such file":          {strategy.Options{PasswordFile: "/nope"}, "/nope cannot be read"},
+		"another user's":        {strategy.Options{User: "else"}, "Access denied for user 'else'"},
+		"not a variable's name": {strategy.Options{PasswordEnv: "A;id"}, "not the name of a variable"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var dump bytes.Buffer
+			_, err := mysqlEntry(t).Strategy.Dump(t.Context(), d.port, tt.opt, &dump)
+			if tt.want == "" && err != nil {
+				t.Fatal(err)
+			}
+			if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Fatalf("got %v, want %q", err, tt.want)
+			}
+			if _, proof := proveMySQL(t, dump.Bytes()); (proof == nil) != (tt.want == "") {
+				t.Errorf("proof: %v", proof)
+			}
+		})
+	}
+}
+
+func TestMySQL_PasswordFileOfTheImage(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/password", []byte("from a file\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []string{"mariadb:10.11", "mysql:9"} {
+		c := enginetest.StartMySQL(t, version, enginetest.RunOptions{
+			Volumes: []string{dir + ":/run/secrets"},
+			Env:     []string{"MYSQL_ROOT_PASSWORD_FILE=/run/secrets/password", "MYSQL_DATABASE=app"},
+		})
+		d := mysqlServer{c, version, port.New(t, c)}
+		if _, err := proveMySQL(t, d.dump(t, strategy.Options{})); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestMySQL_AccountThatSeesLessSaysSo(t *testing.T) {
+	d := startMySQL(t, "mariadb:10.11", "MYSQL_DATABASE=app", "MYSQL_USER=app", "MYSQL_PASSWORD=pass")
+	d.sql(t, "CREATE TABLE app.t (a INT); INSERT INTO app.t VALUES (1); CREATE DATABASE hidden")
+	var dump bytes.Buffer
+	report, err := mysqlEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{User: "app"}, &dump)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "users and their rights are not in the backup") {
+		t.Errorf("warnings: %q", report.Warnings)
+	}
+	if proof, err := proveMySQL(t, dump.Bytes()); err != nil || proof.Rows != 1 {
+		t.Errorf("proof %+v: %v", proof, err)
+	}
+	d.sql(t, "DELETE FROM app.t")
+	if _, err := mysqlEntry(t).Strategy.Restore(t.Context(), d.port, strategy.Options{User: "app"}, &dump); err != nil {
+		t.Errorf("the account cannot restore what it dumped: %v", err)
+	}
+}
+
+func TestMySQL_MissingTools(t *testing.T) {
+	d := startMySQL(t, "mariadb:11.8")
+	d.Exec(t, "rm", "/usr/bin/mariadb-dump")
+	_, err := mysqlEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "neither mariadb-dump nor mysqldump is in this image") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// spy looks at all command lines in the container when the dump begins to arrive.
+type spy struct {
+	look func() string
+	seen string
+}
+
+func (s *spy) Write(p []byte) (int, error) {
+	if s.seen == "" && bytes.Contains(p, []byte("INSERT INTO")) {
+		s.seen = s.look()
+	}
+	return len(p), nil
+}
+
+func TestMySQL_PasswordIsOnNoCommandLine(t *testing.T) {
+	for _, version := range []string{"mariadb:11.8", "mysql:9"} {
+		d := startMySQL(t, version, "MYSQL_ROOT_PASSWORD=secret")
+		d.sql(t, hammer)
+		s := &spy{look: func() string { return d.Exec(t, "sh", "-c", `cat /proc/[0-9]*/cmdline | tr '\0' ' '`) }}
+		if _, err := mysqlEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{}, s); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(s.seen, "--single-transaction") || strings.Contains(s.seen, "secret") {
+			t.Errorf("%s: command lines during the dump: %s", version, s.seen)
+		}
+	}
+}
+
+func TestMySQL_ReaderThatStallsIsWaitedFor(t *testing.T) {
+	d := startMySQL(t, "mariadb:10.11")
+	d.sql(t, hammer+"SET GLOBAL net_write_timeout = 2;")
+	begun, wait := false, make(chan struct{})
+	stall := writerFunc(func(p []byte) (int, error) {
+		if !begun && bytes.Contains(p, []byte("weight")) {
+			begun = true
+			go func() {
+				d.sql(t, "DO SLEEP(6)") // the server's own clock
+				close(wait)
+			}()
+			<-wait
+		}
+		return len(p), nil
+	})
+	if _, err := mysqlEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{}, stall); err != nil {
+		t.Fatal(err)
+	}
+	if !begun {
+		t.Fatal("nothing stalled")
+	}
+	if got := d.sql(t, "SELECT @@GLOBAL.net_write_timeout"); got != "2" {
+		t.Errorf("the server's own limit is %s now", got)
+	}
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestMySQL_ValueThatGrowsBeyondThePacketInHexadecimal(t *testing.T) {
+	d := startMySQL(t, "mariadb:10.11")
+	d.sql(t, "CREATE DATABASE big; CREATE TABLE big.t (b LONGBLOB); INSERT INTO big.t VALUES (REPEAT(UNHEX('FF'), 12 * 1024 * 1024)); SET GLOBAL max_allowed_packet = 16777216")
+	dump := d.dump(t, strategy.Options{})
+	d.sql(t, "DELETE FROM big.t")
+	d.restore(t, dump)
+	if got := d.sql(t, "SELECT LENGTH(b), @@GLOBAL.max_allowed_packet FROM big.t"); got != "12582912\t16777216" {
+		t.Errorf("length and limit: %s", got)
 	}
 }

@@ -77,7 +77,8 @@ func (s mySession) accountList(ctx context.Context, server myServer) ([]myAccoun
 		a := myAccount{v[0], v[1], v[2] == "Y"}
 		own := slices.Contains([]string{"mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys"}, a.user)
 		probe := server.Maria && a.user == "healthcheck" && slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, a.host)
-		if !own && !probe && !(a.role && a.user == "PUBLIC") {
+		everyone := a.role && a.user == "PUBLIC"
+		if !own && !probe && !everyone {
 			list = append(list, a)
 		}
 		return nil

@@ -34,7 +34,10 @@ func (mysql) Restore(ctx context.Context, c Container, opt Options, r io.Reader)
 	if err != nil {
 		return report, fmt.Errorf("%w; nothing was changed", err)
 	}
-	putBack := session.raise(ctx, map[string]int64{"max_allowed_packet": myLargestPacket})
+	putBack, err := session.raise(ctx, map[string]int64{"max_allowed_packet": myLargestPacket})
+	if err != nil {
+		return report, fmt.Errorf("%w; nothing was changed", err)
+	}
 	err = session.run(ctx, myRestoreScript, dump, nil)
 	after, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), time.Minute, errors.New("putting a limit of the server back took too long"))
 	defer cancel()

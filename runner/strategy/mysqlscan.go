@@ -100,6 +100,7 @@ func (s *myScanner) run(p []byte) int {
 		if s.seen == 0 {
 			return plainRun(p)
 		}
+	default: // one byte at a time
 	}
 	return 0
 }
@@ -138,6 +139,7 @@ func (s *myScanner) step(b byte) error {
 		return s.stepStart(b)
 	case myLine, myDelimiter:
 		return s.endLine()
+	default: // within a statement
 	}
 	s.keep([]byte{b})
 	switch s.state {
@@ -146,8 +148,9 @@ func (s *myScanner) step(b byte) error {
 	case myString, myEscape, myName:
 		s.stepQuoted(b)
 		return nil
+	default:
+		return s.stepComment(b)
 	}
-	return s.stepComment(b)
 }
 
 func (s *myScanner) stepQuoted(b byte) {

@@ -152,13 +152,13 @@ func (s mySession) server(ctx context.Context) (myServer, error) {
 
 // raise lifts limits of the server that new sessions begin with, and returns how they are put back. An account that
 // may not do so goes on under the server's own.
-func (s mySession) raise(ctx context.Context, limits map[string]int64) (putBack func(context.Context) error) {
+func (s mySession) raise(ctx context.Context, limits map[string]int64) (putBack func(context.Context) error, err error) {
 	nothing := func(context.Context) error { return nil }
 	var ask, set, back strings.Builder
 	for name := range limits {
-		fmt.Fprintf(&ask, "SELECT HEX('%s'), HEX(@@GLOBAL.%s);\n", name, name)
+		fmt.Fprintf(&ask, "SELECT HEX('%s'), HEX(CONCAT(@@GLOBAL.%s));\n", name, name)
 	}
-	err := s.lines(ctx, ask.String(), func(f []string) error {
+	err = s.lines(ctx, ask.String(), func(f []string) error {
 		values, err := unhex(f)
 		if err != nil {
 			return err
@@ -173,8 +173,16 @@ func (s mySession) raise(ctx context.Context, limits map[string]int64) (putBack 
 		}
 		return nil
 	})
-	if err != nil || set.Len() == 0 || s.lines(ctx, set.String(), func([]string) error { return nil }) != nil {
-		return nothing
+	if err != nil {
+		return nothing, fmt.Errorf("ask the server for its limits: %w", err)
+	}
+	if set.Len() == 0 {
+		return nothing, nil
+	}
+	if err := s.lines(ctx, set.String(), func([]string) error { return nil }); err != nil && strings.Contains(err.Error(), "denied") {
+		return nothing, nil
+	} else if err != nil {
+		return nothing, fmt.Errorf("raise the server's limits: %w", err)
 	}
 	done := false
 	return func(ctx context.Context) error {
@@ -183,7 +191,7 @@ func (s mySession) raise(ctx context.Context, limits map[string]int64) (putBack 
 		}
 		done = true
 		return s.lines(ctx, back.String(), func([]string) error { return nil })
-	}
+	}, nil
 }
 
 func unhex(fields []string) ([]string, error) {

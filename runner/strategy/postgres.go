@@ -129,3 +129,9 @@ func pgRecipe(opt Options) string {
 }
 
 func quoteShell(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// Version is the server's, as it says itself.
+func (postgres) Version(ctx context.Context, c Container, opt Options) (string, error) {
+	server, err := newPgSession(c, opt, "simpledeploy-backup").server(ctx)
+	return server.Version, err
+}

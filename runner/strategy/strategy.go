@@ -23,6 +23,11 @@ type Recoverer interface {
 	Recover(ctx context.Context, c Container, opt Options) error
 }
 
+// Versioner is a strategy that can ask its engine for its version before anything is changed.
+type Versioner interface {
+	Version(ctx context.Context, c Container, opt Options) (string, error)
+}
+
 // Options are a job's settings as far as strategies care.
 type Options struct {
 	Token        string   // id of the run or restore: names staging places, never reused

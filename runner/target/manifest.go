@@ -20,7 +20,7 @@ type Manifest struct {
 	Service  string `json:"service"`
 	Job      string `json:"job"`
 	Run      string `json:"run"`
-	GroupRun string `json:"group_run,omitempty"`
+	Trigger  string `json:"trigger,omitempty"` // "schedule", "manual"; "safety": what a restore was about to replace
 
 	Strategy      string `json:"strategy"`
 	Image         string `json:"image,omitempty"`
