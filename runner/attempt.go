@@ -53,7 +53,7 @@ func (r *Runner) backUp(ctx context.Context, run *store.Run, job labels.Job, ent
 	r.progress.phase(run.ID, "dumping")
 	out, err := r.stream(ctx, streamJob{
 		run: run.ID, entry: entry, options: optionsOf(job, run.ID), container: r.cfg.Engine.Container(info),
-		compression: compression, target: dst, key: key.String(), expect: r.expectedStored(ctx, job.ID()),
+		compression: compression, target: dst, key: key.String(), expect: r.lastBackup(ctx, job.ID()).StoredBytes,
 		released: func() error {
 			err := release()
 			run.ReleasedAt = r.now()

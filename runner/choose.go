@@ -21,8 +21,9 @@ const checkTimeout = 15 * time.Second
 func (r *Runner) firstFit(ctx context.Context, job labels.Job, order []string) (*target.Target, error) {
 	var errs []error
 	retry, space := false, true
+	expected := r.lastBackup(ctx, job.ID()).StoredBytes
 	for _, name := range order {
-		t, err := r.fitTarget(ctx, name, r.expectedStored(ctx, job.ID()))
+		t, err := r.fitTarget(ctx, name, expected)
 		if err == nil {
 			err = takesStreams(ctx, t)
 		}

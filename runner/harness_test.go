@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,11 +83,11 @@ func (a *appliance) start(change ...func(*runner.Config)) {
 	ended := make(chan error, 1)
 	go func() { ended <- a.runner.Run(running) }()
 	a.stop = func() {
-		cancel()
-		a.must(<-ended)
-		a.must(a.store.Close())
-		a.must(a.engine.Close())
 		a.stop = func() {}
+		cancel()
+		if err := errors.Join(<-ended, a.store.Close(), a.engine.Close()); err != nil && !errors.Is(err, context.Canceled) {
+			a.t.Errorf("stop the appliance: %v", err)
+		}
 	}
 	a.t.Cleanup(func() { a.stop() })
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/simpledeploy/backup/labels"
 	"github.com/simpledeploy/backup/runner/retention"
-	"github.com/simpledeploy/backup/store"
 )
 
 // PlanView says what will run when, and what pruning would remove and why.
@@ -41,7 +40,7 @@ func (r *Runner) nextRun(ctx context.Context, job labels.Job) NextRun {
 		Job: job.ID(), Strategy: job.Strategy, Schedule: job.Schedule.Words(), At: r.clock.nextOf(job.ID()),
 		Targets: job.Targets, Retention: retention.Policy(job.Retention).String(),
 	}
-	if last, err := r.cfg.Store.Latest(ctx, job.ID(), store.Succeeded, store.Partial); err == nil {
+	if last := r.lastBackup(ctx, job.ID()); last.ID != "" {
 		next.ExpectedBytes = last.StoredBytes
 		next.ExpectedSeconds = last.FinishedAt.Sub(last.StartedAt).Seconds()
 	}

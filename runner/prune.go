@@ -130,11 +130,19 @@ func decide(runs []store.Run, targetName string, policy retention.Policy, now ti
 			continue
 		}
 		byID[run.ID] = d
-		backups = append(backups, retention.Backup{ID: run.ID, Time: run.StartedAt, Good: run.State == store.Succeeded, Pinned: run.Pinned})
+		// What a partial run left is whole where it is held: there it counts like any other.
+		backups = append(backups, retention.Backup{ID: run.ID, Time: run.StartedAt, Good: true, Pinned: run.Pinned})
 	}
-	for _, verdict := range policy.Apply(backups, now, zone) {
+	lastGood := false
+	for _, verdict := range policy.Apply(backups, now, zone) { // newest first
 		d := byID[verdict.ID]
 		d.keep, d.reasons = verdict.Keep, verdict.Reasons
+		if d.run.State == store.Succeeded && !lastGood {
+			lastGood = true
+			if !d.keep {
+				d.keep, d.reasons = true, []string{"the last one that every wanted target held"}
+			}
+		}
 		out = append(out, d)
 	}
 	return out

@@ -43,6 +43,23 @@ func TestDecide_CopiesThatAreDueNeverPushOutWhatIsHeld(t *testing.T) {
 	}
 }
 
+func TestDecide_PartialBackupsCountWhereTheyAreHeldAndTheLastGoodStays(t *testing.T) {
+	now := time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
+	runs := backups(now, store.Present, store.Present, store.Present, store.Present, store.Present, store.Present)
+	for i := range 4 {
+		runs[i].State = store.Partial
+	}
+	got := removed(decide(runs, "far", retention.Policy{Last: 3}, now, time.UTC, false))
+	if diff := cmp.Diff([]string{"run3", "run5"}, got); diff != "" { // run4 is the last good one
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+	runs[0].State = store.Succeeded
+	got = removed(decide(runs, "far", retention.Policy{Last: 3}, now, time.UTC, false))
+	if diff := cmp.Diff([]string{"run3", "run4", "run5"}, got); diff != "" { // the partial ones are not swept away
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+}
+
 func TestDecide_SafetyBackupsGoByAgeAndTakeNoPlace(t *testing.T) {
 	now := time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
 	var states []string

@@ -111,7 +111,7 @@ func (r *Runner) recordedBackup(ctx context.Context, req RestoreRequest) (store.
 			return run, nil
 		}
 	}
-	return store.Run{}, &NotFoundError{What: "no backup of " + job + " is held" + sinceWhen(req) + "; `history " + job + "` shows its runs"}
+	return store.Run{}, &NotFoundError{What: "no backup of " + job + " is held" + sinceWhen(req) + "; `history " + job + "` shows its runs. Backups that an earlier record knew are found with --from TARGET (targets: " + strings.Join(r.cfg.Targets.Names(), ", ") + ")"}
 }
 
 func sinceWhen(req RestoreRequest) string {

@@ -34,7 +34,7 @@ func (r *Runner) execute(ctx context.Context, id string, job labels.Job) {
 	if err := r.cfg.Store.UpdateRun(ctx, run); err != nil {
 		r.log.Error().Err(err).Str("job", job.ID()).Str("run", id).Msg("record that a run begins")
 	}
-	r.progress.start(id, "checking", r.expectedRaw(ctx, job.ID()), r.now())
+	r.progress.start(id, "checking", r.lastBackup(ctx, job.ID()).RawBytes, r.now())
 	limit := &timeoutError{fmt.Sprintf("the job's timeout of %s has passed; set the label timeout to allow more", job.Timeout)}
 	bounded, cancel := context.WithTimeoutCause(ctx, job.Timeout, limit)
 	defer cancel()
@@ -158,18 +158,16 @@ func (r *Runner) tell(ctx context.Context, run store.Run) {
 	}
 }
 
-// expectedRaw is the size of the job's last good raw stream; 0 when there is none.
-func (r *Runner) expectedRaw(ctx context.Context, jobID string) int64 {
-	if last, err := r.cfg.Store.Latest(ctx, jobID, store.Succeeded, store.Partial); err == nil {
-		return last.RawBytes
+// lastBackup is the job's newest backup that a restore would choose; the zero run when there is none.
+func (r *Runner) lastBackup(ctx context.Context, jobID string) store.Run {
+	runs, err := r.cfg.Store.Backups(ctx, jobID)
+	if err != nil {
+		return store.Run{}
 	}
-	return 0
-}
-
-// expectedStored is the same for the stored object.
-func (r *Runner) expectedStored(ctx context.Context, jobID string) int64 {
-	if last, err := r.cfg.Store.Latest(ctx, jobID, store.Succeeded, store.Partial); err == nil {
-		return last.StoredBytes
+	for _, run := range runs {
+		if run.Trigger != triggerSafety {
+			return run
+		}
 	}
-	return 0
+	return store.Run{}
 }

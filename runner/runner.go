@@ -78,6 +78,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	close(r.ready)
 	var loops sync.WaitGroup
 	loops.Go(func() { r.watch(ctx) })
+	loops.Go(func() { r.tellBrokenTargets(ctx) })
 	loops.Go(func() { r.watchRival(ctx) })
 	loops.Go(func() { r.maintain(ctx) })
 	for _, name := range r.cfg.Targets.Names() {
@@ -106,6 +107,15 @@ func (r *Runner) watch(ctx context.Context) {
 	err := r.cfg.Engine.Watch(ctx, func(infos []strategy.Info) { r.seen(ctx, infos) })
 	if err != nil && ctx.Err() == nil {
 		r.log.Error().Err(err).Msg("watch the engine")
+	}
+}
+
+// tellBrokenTargets asks every target once at the start, so that a wrong key is heard of now and not tonight.
+func (r *Runner) tellBrokenTargets(ctx context.Context) {
+	for _, name := range r.cfg.Targets.Names() {
+		if _, err := r.fitTarget(ctx, name, 0); err != nil && ctx.Err() == nil {
+			r.log.Error().Err(err).Str("target", name).Msg("this target cannot be used as it is; check its path and its rclone settings (RCLONE_CONFIG_*)")
+		}
 	}
 }
 
