@@ -3,10 +3,8 @@ package strategy
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc64"
 	"math"
-	"slices"
 )
 
 // rdbScan follows an RDB file and knows where each part of it ends, in bounded memory: a value of any size is passed
@@ -230,24 +228,6 @@ func (s *rdbScan) need(op rdbOp) int {
 	return 1
 }
 
-// number decodes a length-encoded integer, or the mark of a specially encoded string.
-func rdbDecode(head []byte) (n uint64, special bool, err error) {
-	switch first := head[0]; {
-	case first>>6 == 0:
-		return uint64(first), false, nil
-	case first>>6 == 1:
-		return uint64(first&0x3f)<<8 | uint64(head[1]), false, nil
-	case first == 0x80:
-		return uint64(binary.BigEndian.Uint32(head[1:])), false, nil
-	case first == 0x81:
-		return binary.BigEndian.Uint64(head[1:]), false, nil
-	case first>>6 == 3:
-		return uint64(first & 0x3f), true, nil
-	default:
-		return 0, false, fmt.Errorf("it has a length of an unknown kind: %#x", first)
-	}
-}
-
 func (s *rdbScan) take(op rdbOp, head []byte) error {
 	switch op.kind {
 	case rdbMagic:
@@ -291,43 +271,6 @@ func (s *rdbScan) take(op rdbOp, head []byte) error {
 		s.push(rdbOp{kind: rdbRaw, n: op.n})
 	case rdbModule:
 		return s.modulePart(n)
-	}
-	return nil
-}
-
-// text passes a string by; one that is kept is kept as it stands in the file.
-func (s *rdbScan) text(kind rdbKind, head []byte, n uint64, special bool) error {
-	if kind == rdbKeep {
-		s.kept, s.keep = append(s.kept, slices.Clone(head)), true
-		s.push(rdbOp{kind: rdbDo, do: func(uint64) error { s.keep = false; return nil }})
-	}
-	switch {
-	case !special:
-		s.push(rdbOp{kind: rdbRaw, n: n})
-	case n <= 2:
-		s.push(rdbOp{kind: rdbRaw, n: 1 << n})
-	case n == 3:
-		s.push(rdbOp{kind: rdbLZF})
-	default:
-		return fmt.Errorf("it has a string of an unknown encoding: %d", n)
-	}
-	return nil
-}
-
-func (s *rdbScan) modulePart(n uint64) error {
-	again := rdbOp{kind: rdbModule}
-	switch n {
-	case 0: // its end
-	case 1, 2:
-		s.push(rdbOp{kind: rdbNumber}, again)
-	case 3:
-		s.push(rdbOp{kind: rdbRaw, n: 4}, again)
-	case 4:
-		s.push(rdbOp{kind: rdbRaw, n: 8}, again)
-	case 5:
-		s.push(rdbOp{kind: rdbString}, again)
-	default:
-		return fmt.Errorf("it has a module's value with an unknown part: %d", n)
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type redisReader struct {
 	place   func(n uint64) (target uint64, fresh bool, err error) // where a database goes, and whether it is the first time
 	library func(code []byte) error
 	marker  string // a key that is left in each database that is filled; empty: none
+	closing func() // writes what comes last, once the file has come to its proper end; nil: nothing
 
 	key       rdbKey
 	name      []byte
@@ -78,6 +79,9 @@ func (d *redisReader) Read(p []byte) (int, error) {
 				return 0, fmt.Errorf("read dump: %w", err)
 			}
 			d.end = true
+			if d.closing != nil {
+				d.closing()
+			}
 			break
 		}
 		if err != nil {

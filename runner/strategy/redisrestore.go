@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,12 +19,14 @@ const redisPipeScript = `code=$({ { call --pipe --pipe-timeout 0 2>&1; echo $? >
 exit ${code:-70}
 `
 
-// redisCleanScript empties databases that hold the marker of a restore that was not finished.
+// redisCleanScript empties databases that hold the marker of a restore that was not finished, and names them.
 const redisCleanScript = `for db in $(info keyspace | sed -n 's/^db\([0-9]*\):.*/\1/p'); do
 	if [ "$(call -n "$db" EXISTS "$1" </dev/null)" = 1 ]; then
 		said=$(call -n "$db" FLUSHDB </dev/null)
 		[ "$said" = OK ] || say "FLUSHDB of database $db: $said"
+		echo "emptied $db"
 	fi
+	if [ "$(call -n "$db" EXISTS "$1:direct" </dev/null)" = 1 ]; then echo direct; fi
 done
 `
 
@@ -41,7 +44,7 @@ func (redis) Restore(ctx context.Context, c Container, opt Options, r io.Reader)
 	report := Report{EngineVersion: server.version}
 	dump := newRedisReader(r)
 	if err := session.refuse(ctx, server, dump); err != nil {
-		return report, fmt.Errorf("%w; nothing was changed", err)
+		return report, err
 	}
 	restore := redisRestore{session: session, server: server, dump: dump, marker: redisMarker + opt.Token, to: map[uint64]uint64{}}
 	why := server.cannotStage(opt.Size)
@@ -54,11 +57,14 @@ func (redis) Restore(ctx context.Context, c Container, opt Options, r io.Reader)
 	if err != nil {
 		return report, err
 	}
-	counted, err := restore.count(ctx, &report)
-	if err != nil {
-		return report, err
+	// The new state is in place: a context that ends now must not make it look as if nothing had happened.
+	after, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), 5*time.Minute, errors.New("counting the restored keys took too long"))
+	defer cancel()
+	if counted, err := restore.count(after, &report); err != nil {
+		report.Warnings = append(report.Warnings, fmt.Sprintf("the restored keys could not be counted: %v", err))
+	} else {
+		report.Restored = &counted
 	}
-	report.Restored = &counted
 	if server.fields["aof_enabled"] != "1" && server.fields["save"] != "" {
 		if err := session.run(ctx, "save", nil, nil); err != nil {
 			report.Warnings = append(report.Warnings, fmt.Sprintf("the restored state is in memory, but the server did not save it to its disk yet: %v", err))
@@ -69,14 +75,20 @@ func (redis) Restore(ctx context.Context, c Container, opt Options, r io.Reader)
 
 // Recover removes what a restore that ended in the middle had put beside the old state.
 func (redis) Recover(ctx context.Context, c Container, opt Options) error {
-	return redisSession{c, opt}.clean(ctx, redisMarker+opt.Token)
+	found, err := redisSession{c, opt}.clean(ctx, redisMarker+opt.Token)
+	if err == nil && strings.Contains(found, "direct") {
+		return ErrOldStateGone
+	}
+	return err
 }
 
-func (s redisSession) clean(ctx context.Context, marker string) error {
-	if err := s.run(ctx, redisCleanScript, nil, nil, marker); err != nil {
-		return fmt.Errorf("remove what was put beside the old state: %w", err)
+// clean names the databases that it had to empty.
+func (s redisSession) clean(ctx context.Context, marker string) (string, error) {
+	out := &limitedBuffer{most: 1 << 20}
+	if err := s.run(ctx, redisCleanScript, nil, out, marker); err != nil {
+		return "", fmt.Errorf("remove what was put beside the old state: %w", err)
 	}
-	return nil
+	return out.String(), nil
 }
 
 func (s redisSession) pipe(ctx context.Context, r io.Reader) error {
@@ -96,7 +108,11 @@ func (s redisSession) refuse(ctx context.Context, server redisServer, dump *redi
 	var out bytes.Buffer
 	value := redisPayload([]byte{0, 1, 'x'}, version, dump.table)
 	redisCommand(&out, "RESTORE", redisMarker+"probe", "1", string(value), "REPLACE")
-	if err := s.pipe(ctx, &out); err != nil {
+	err = s.pipe(ctx, &out)
+	if err != nil && server.fields["cluster_enabled"] == "1" && strings.Contains(err.Error(), "MOVED") {
+		return fmt.Errorf("the server shares its keys with other nodes of a cluster: restore into a server that stands alone, and move the keys with redis-cli --cluster import: %w", err)
+	}
+	if err != nil {
 		return fmt.Errorf("the server (%s) does not take values of this dump, which is of RDB version %d (is it older than the one that wrote it?): %w", server.version, version, err)
 	}
 	return nil
@@ -133,12 +149,20 @@ func (r *redisRestore) direct(ctx context.Context) error {
 		redisCommand(&r.dump.out, "FUNCTION", "LOAD", "REPLACE", string(code))
 		return nil
 	}
-	redisCommand(&r.dump.out, "FLUSHALL")
+	out, marker := &r.dump.out, r.marker+":direct"
+	redisCommand(out, "MULTI")
+	redisCommand(out, "FLUSHALL")
+	redisCommand(out, "SET", marker, "")
 	if r.server.libraries >= 0 {
-		redisCommand(&r.dump.out, "FUNCTION", "FLUSH")
+		redisCommand(out, "FUNCTION", "FLUSH")
+	}
+	redisCommand(out, "EXEC")
+	r.dump.closing = func() {
+		redisCommand(out, "SELECT", "0")
+		redisCommand(out, "DEL", marker)
 	}
 	if err := r.session.pipe(ctx, r.dump); err != nil {
-		return fmt.Errorf("load dump: %w; the old state is gone, and the new one is not whole", err)
+		return fmt.Errorf("load dump: %w; %w", err, ErrOldStateGone)
 	}
 	return nil
 }
@@ -151,6 +175,7 @@ func (r *redisRestore) staged(ctx context.Context) error {
 	r.dump.marker, r.dump.place = r.marker, r.stage
 	r.dump.library = func(code []byte) error { r.code = append(r.code, bytes.Clone(code)); return nil }
 	err := r.session.pipe(ctx, r.dump)
+	committing := err == nil && ctx.Err() == nil
 	if err == nil {
 		err = r.commit(ctx)
 	}
@@ -159,10 +184,14 @@ func (r *redisRestore) staged(ctx context.Context) error {
 	}
 	after, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), 5*time.Minute, errors.New("cleaning up took too long"))
 	defer cancel()
-	if cleanErr := r.session.clean(after, r.marker); cleanErr != nil {
-		return fmt.Errorf("load dump: %w; the old state is untouched, but beside it are databases that hold the key %s: empty them by hand", errors.Join(err, cleanErr), r.marker)
+	emptied, cleanErr := r.session.clean(after, r.marker)
+	switch {
+	case cleanErr != nil:
+		return fmt.Errorf("load dump: %w; beside the old state may be databases that hold the key %s: they are to be emptied", errors.Join(err, cleanErr), r.marker)
+	case committing && len(r.to) > 0 && emptied == "":
+		return nil // only the answer was lost: the transaction took the markers away
 	}
-	return fmt.Errorf("load dump: %w; nothing was changed", err)
+	return fmt.Errorf("load dump: %w", err)
 }
 
 func (r *redisRestore) inRange(n uint64) error {

@@ -68,9 +68,9 @@ for f in /proc/[0-9]*/cmdline; do
 	case "${title%% *}" in *redis-server|*valkey-server|*keydb-server) ;; *) continue ;; esac
 	title=${title#* }; title=${title%% *}
 	case "$title" in
+	unixsocket:*) socket=${title#unixsocket:} ;;
 	*:[0-9]*) port=${title##*:}; title=${title%:*}
 		case "$title" in *\**|0.0.0.0|::|'') ;; *) host=$title ;; esac ;;
-	/*) if [ -S "$title" ]; then socket=$title; fi ;;
 	esac
 	break
 done
