@@ -49,8 +49,6 @@ func (d redisServer) cli(t testing.TB, n int, commands string) string {
 	return d.ExecInput(t, strings.NewReader(commands+"\n"), args...)
 }
 
-func (d redisServer) modern() bool { return d.version != "redis:7.0" }
-
 const redisFill = `SET plain hello
 SET number 12345678901
 SET small 7

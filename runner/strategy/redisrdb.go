@@ -171,6 +171,7 @@ func (s *rdbScan) step(b []byte) ([]byte, error) {
 		s.stack = s.stack[:top]
 		s.skip = op.n
 		return b, nil
+	default:
 	}
 	// Everything else begins with a few bytes that have to be seen together.
 	for need := s.need(op); len(s.head) < need; need = s.need(op) {
@@ -213,6 +214,7 @@ func (s *rdbScan) need(op rdbOp) int {
 		return 1
 	case rdbFixed, rdbFinal:
 		return int(op.n)
+	default:
 	}
 	if len(s.head) == 0 {
 		return 1
@@ -247,6 +249,7 @@ func (s *rdbScan) take(op rdbOp, head []byte) error {
 			s.push(rdbOp{kind: rdbRaw, n: uint64(head[0])})
 		}
 		return nil
+	default: // the rest begin with a number
 	}
 	n, special, err := rdbDecode(head)
 	if err != nil {
@@ -271,6 +274,7 @@ func (s *rdbScan) take(op rdbOp, head []byte) error {
 		s.push(rdbOp{kind: rdbRaw, n: op.n})
 	case rdbModule:
 		return s.modulePart(n)
+	default:
 	}
 	return nil
 }

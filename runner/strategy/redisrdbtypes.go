@@ -114,9 +114,9 @@ func (s *rdbScan) opcode(code byte) error {
 }
 
 func (s *rdbScan) value(kind byte) error {
-	shape, known := s.shapes[kind]
-	if !known {
-		if shape = rdbShape(kind); shape == nil {
+	if s.shapes[kind] == nil {
+		shape := rdbShape(kind)
+		if shape == nil {
 			return fmt.Errorf("it holds a value of a type that is not known here: %d", kind)
 		}
 		s.shapes[kind] = shape
