@@ -128,6 +128,10 @@ func TestDecode_MisspeltPrefix(t *testing.T) {
 		"simpledeploy.backups.schedule": "did you mean simpledeploy.backup.schedule?",
 		"SimpleDeploy.Backup.schedule":  "did you mean simpledeploy.backup.schedule?",
 		"simpledeploy.backup":           "did you mean simpledeploy.backup.enable?",
+		"simpledeploy.schedule":         "did you mean simpledeploy.backup.schedule?",
+		"simpledeploy.retention":        "did you mean simpledeploy.backup.retention?",
+		"simpldeploy.backup.schedule":   "did you mean simpledeploy.backup.schedule?",
+		"simpledeploy-backup.schedule":  "did you mean simpledeploy.backup.schedule?",
 	} {
 		c := compose("db", "postgres:17")
 		c.Labels[label] = "@daily"
@@ -136,7 +140,9 @@ func TestDecode_MisspeltPrefix(t *testing.T) {
 		}
 	}
 	c := compose("db", "postgres:17")
-	c.Labels["simpledeploy.domain"], c.Labels["traefik.enable"] = "shop.example", "true"
+	for _, label := range []string{"simpledeploy.domain", "traefik.enable", "acme.backup.schedule", "com.simpledeploy.backup.note"} {
+		c.Labels[label] = "true"
+	}
 	if svc := one(t, decoder(t), c); len(svc.Problems)+len(svc.Jobs) != 0 {
 		t.Errorf("labels of others are none of ours: %+v", svc)
 	}

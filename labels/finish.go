@@ -18,6 +18,7 @@ func (w *work) finish(svc *Service) {
 		refused := slices.ContainsFunc(problems, func(p Problem) bool { return p.Job == "" || p.Job == job.Name })
 		if refused {
 			svc.Refused = append(svc.Refused, job.Name)
+			svc.RefusedRPO = append(svc.RefusedRPO, job.RPO)
 		} else {
 			svc.Jobs = append(svc.Jobs, job)
 		}

@@ -112,7 +112,7 @@ func whereKeys() []Key {
 			Doc: "How many targets must hold the backup for the run to have succeeded."},
 		{Name: "retention", Values: "`7` (the last 7), `14d`, `all`, or `last=3 within=48h hourly=24 daily=7 weekly=4 monthly=12 yearly=3`", Default: "7",
 			Available: true, Env: true, fallback: "7", set: setRetention,
-			Doc: "What is kept; each rule keeps what it names. The newest good backup is never removed."},
+			Doc: "What is kept; each rule keeps what it names. `daily=7` keeps the newest backup of each day: a run by hand after a mistake takes the place of the good one of that day, so put `last=3` beside it. The newest good backup is never removed."},
 	}
 }
 

@@ -113,14 +113,35 @@ func (d *Decoder) nearPrefix(label string) string {
 	}
 	rest, ok := strings.CutPrefix(lower, d.cfg.Prefix+".")
 	if !ok {
-		return ""
+		return d.misspelt(lower)
 	}
 	word, tail, _ := strings.Cut(rest, ".")
 	switch {
+	case tail == "" && slices.Contains(tellingKeys(), word):
+		return "did you mean " + d.prefix + word + "?"
 	case word == "backup":
 		return "did you mean " + d.prefix + "enable?"
 	case word == "backups" || (len(word) > 3 && closest(word, []string{"backup"}) != ""):
 		return "did you mean " + d.prefix + tail + "?"
 	}
 	return ""
+}
+
+// misspelt suggests the right label for one whose first word is a slip away from ours.
+func (d *Decoder) misspelt(lower string) string {
+	for _, joint := range []string{"-", "_", ""} {
+		if tail, ok := strings.CutPrefix(lower, d.cfg.Prefix+joint+"backup."); ok {
+			return "did you mean " + d.prefix + tail + "?"
+		}
+	}
+	first, tail, ok := strings.Cut(lower, ".backup.")
+	if !ok || strings.Contains(first, ".") || len(first) > 64 || distance(first, d.cfg.Prefix) > min(2, len(d.cfg.Prefix)/3) {
+		return ""
+	}
+	return "did you mean " + d.prefix + tail + "?"
+}
+
+// tellingKeys are the keys that nobody writes but for a backup: with "backup" forgotten before them they are still ours.
+func tellingKeys() []string {
+	return []string{"schedule", "retention", "strategy", "rpo", "quorum", "quiesce", "databases"}
 }

@@ -47,6 +47,10 @@ func parseShortRetention(s string) (Retention, error) {
 		n, err := keptCount(n)
 		return Retention{Last: n}, err
 	}
+	if _, err := ParseDuration(s); err != nil {
+		why, _ := split(err)
+		return Retention{}, hint(why, `write 7 or last=7 for the last 7, 14d for two weeks, or rules such as "last=3 daily=7 weekly=4"`)
+	}
 	within, err := keptAge(s)
 	return Retention{Within: within}, err
 }

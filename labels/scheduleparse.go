@@ -13,6 +13,9 @@ import (
 
 var cronElement = regexp.MustCompile(`^(\*|\?|[a-z0-9]+(-[a-z0-9]+)?)(/([0-9]+))?$`)
 
+// scheduleRemedy is what to write instead of a line that is none.
+const scheduleRemedy = `minute 0-59, hour 0-23, day 1-31, month 1-12, weekday 0-6; write "0 2 * * *" for daily at 02:00`
+
 // cronField is one of the five, with what the library lets through though it means something else.
 type cronField struct {
 	name     string
@@ -59,7 +62,7 @@ func parseWord(spec string) (*cron.SpecSchedule, error) {
 func compile(spec string) (*cron.SpecSchedule, error) {
 	parsed, err := cron.ParseStandard(spec)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a schedule: %w", spec, err)
+		return nil, hint(fmt.Sprintf("%q is not a schedule: %v", spec, err), scheduleRemedy)
 	}
 	s, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
@@ -78,6 +81,11 @@ func (f cronField) check(field string) error {
 		}
 		if f.name == "weekday" && slices.Contains(strings.FieldsFunc(m[1], func(r rune) bool { return r == '-' }), "7") {
 			return hint(`weekday: 7 is not a day`, "Sunday is 0; Monday to Sunday is *")
+		}
+		for _, word := range strings.Split(m[1], "-") {
+			if n, err := strconv.Atoi(word); err == nil && (n < f.min || n > f.max) {
+				return hint(fmt.Sprintf("%s: %d is not within %d to %d", f.name, n, f.min, f.max), scheduleRemedy)
+			}
 		}
 		if m[4] == "" {
 			continue

@@ -49,7 +49,7 @@ func TestParseRetention(t *testing.T) {
 		"": "empty", "0": "keep nothing", "-1": "keep nothing", "0d": "keep nothing", "daily=0": "keep nothing",
 		"dayly=7": "did you mean daily?", "daily=x": "daily=7", "daily=7 daily=8": "twice", "7 weekly=4": "last=7",
 		"forever": "duration", "fortnightly=2": "the rules are", "last=1000000": "most that can be counted", "daily=": "whole number",
-		"within=-3d": "negative", "99999999999999999999": "unit",
+		"within=-3d": "negative", "seven": "write 7 or last=7", "99999999999999999999": "unit",
 	} {
 		if got, err := ParseRetention(in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ParseRetention(%q) = %+v, %v, want an error with %q", in, got, err, want)

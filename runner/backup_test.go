@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,7 +120,7 @@ func startOf(t *testing.T, c *enginetest.Container) time.Duration {
 func TestRun_ProblemRefusesOneJobAndOthersGoOn(t *testing.T) {
 	a := newAppliance(t)
 	a.idle("bad-cron", map[string]string{"strategy": "volume", "schedule": "61 2 * * *"})
-	a.idle("bad-key", map[string]string{"strategy": "volume", "retentoin": "7"})
+	a.idle("bad-key", map[string]string{"strategy": "volume", "retentoin": "7", "rpo": "1s"})
 	a.idle("bad-target", map[string]string{"strategy": "volume", "target": "s3"})
 	a.idle("secret", map[string]string{"strategy": "volume", "password": "hunter2"})
 	a.idle("good", map[string]string{"strategy": "volume", "schedule": "manual"})
@@ -141,6 +142,9 @@ func TestRun_ProblemRefusesOneJobAndOthersGoOn(t *testing.T) {
 			t.Errorf("%s: problem %q, want one with %q", service, why, word)
 		}
 	}
+	a.until("a refused job's rpo counts", func() bool {
+		return slices.Contains(a.runner.Health(t.Context()).Overdue, a.project+"/bad-key/default")
+	})
 	if _, err := a.runner.Trigger(t.Context(), runner.RunRequest{Project: a.project, Service: "bad-cron"}); err == nil {
 		t.Error("a refused job was triggered")
 	}

@@ -57,6 +57,7 @@ func (s Scope) refuseHeldUploads(svc *labels.Service) []labels.Job {
 			continue
 		}
 		svc.Refused = append(svc.Refused, job.Name)
+		svc.RefusedRPO = append(svc.RefusedRPO, job.RPO)
 		svc.Problems = append(svc.Problems, labels.Problem{
 			Identity: job.Identity, Job: job.Name, Label: "quiesce", Value: job.Quiesce,
 			Why: "the first target, " + job.Targets[0] + ", is not on this machine, so the container would be held for as " +

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/simpledeploy/backup/labels"
 	"github.com/simpledeploy/backup/runner/strategy"
@@ -70,16 +71,26 @@ func jobRows(plan Plan, known []store.Job) []store.Job {
 		rows = append(rows, jobRow(job))
 	}
 	for _, svc := range plan.Services {
-		for _, name := range svc.Refused {
+		for i, name := range svc.Refused {
 			id := svc.Project + "/" + svc.Identity.Service + "/" + name
-			was := before[id] // a refused job keeps what was known of it
-			rows = append(rows, store.Job{
-				ID: id, Project: svc.Project, Service: svc.Identity.Service, Name: name, Declared: true, Refused: true,
-				Strategy: was.Strategy, Spec: was.Spec, Fingerprint: was.Fingerprint,
-			})
+			rows = append(rows, refusedRow(svc.Identity, name, svc.RefusedRPO[i], before[id]))
 		}
 	}
 	return rows
+}
+
+// refusedRow keeps what was known of the job before, with the rpo that its labels state now.
+func refusedRow(service labels.Identity, name string, rpo time.Duration, was store.Job) store.Job {
+	spec := recordedSpec(was)
+	spec.RPO = rpo
+	text, err := json.Marshal(spec)
+	if err != nil { // a struct of strings and numbers always encodes
+		text = was.Spec
+	}
+	return store.Job{
+		ID: service.Project + "/" + service.Service + "/" + name, Project: service.Project, Service: service.Service, Name: name,
+		Declared: true, Refused: true, Strategy: was.Strategy, Spec: text, Fingerprint: was.Fingerprint,
+	}
 }
 
 func jobRow(job labels.Job) store.Job {

@@ -75,10 +75,10 @@ func class(state string) string {
 
 func makePageView(v Status, progress func(id string) (runner.Progress, bool)) pageView {
 	p := pageView{
-		Instance: v.Instance, Version: v.Version, Reasons: v.Health.Reasons, Paused: v.Health.Paused,
+		Instance: v.Instance, Version: v.Version, Reasons: slices.Concat(v.Health.Reasons, v.Attention), Paused: v.Health.Paused,
 		Tiles: tiles(v), Notes: notes(v), Updated: v.Now.Format("2006-01-02 15:04:05 UTC"),
 	}
-	p.Health, p.HealthClass = healthWord(v.Health)
+	p.Health, p.HealthClass = healthWord(v)
 	if v.Totals.Absent > 0 {
 		p.Absent = many(v.Totals.Absent, "job") + " no longer declared by any container; their backups stay"
 	}
@@ -94,14 +94,16 @@ func makePageView(v Status, progress func(id string) (runner.Progress, bool)) pa
 	return p
 }
 
-func healthWord(h runner.Health) (word, class string) {
-	switch {
+func healthWord(v Status) (word, class string) {
+	switch h := v.Health; {
 	case !h.Ready:
 		return "Not ready", "bad"
 	case !h.Healthy:
 		return "Unhealthy", "bad"
 	case h.Paused != "":
 		return "Paused", "odd"
+	case len(v.Attention) > 0:
+		return "Needs attention", "odd"
 	}
 	return "Healthy", "good"
 }

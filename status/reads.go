@@ -75,7 +75,11 @@ func (e *encoding) of(v *Status) (encodedJSON, error) {
 }
 
 func getServices(s *Server, r *http.Request) (any, error) {
-	return Services{Services: serviceViews(s.runner.Snapshot())}, onlyKnown(r.URL.Query())
+	if err := onlyKnown(r.URL.Query()); err != nil {
+		return nil, err
+	}
+	services, err := s.serviceViews(r.Context())
+	return Services{Services: services}, err
 }
 
 func getJobs(s *Server, r *http.Request) (any, error) {

@@ -44,7 +44,12 @@ func (s *Server) summarize(ctx context.Context) (*Status, error) {
 			v.Problems = append(v.Problems, p)
 		}
 	}
-	for _, svc := range serviceViews(s.runner.Snapshot()) {
+	v.Attention = attention(v)
+	services, err := s.serviceViews(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, svc := range services {
 		if svc.Stateful && !svc.Protected && !svc.OptedOut {
 			v.Unprotected = append(v.Unprotected, svc)
 		}
@@ -109,7 +114,7 @@ func (s *Server) jobViews(ctx context.Context, all bool, health runner.Health) (
 	views := make([]Job, 0, len(jobs))
 	for _, j := range jobs {
 		v := jobView(j, specs[j.ID], seen[j.ID], sums[j.ID])
-		if v.State != JobAbsent && v.State != JobRunning && overdue[j.ID] {
+		if v.State != JobAbsent && v.State != JobRunning && v.State != JobRefused && overdue[j.ID] {
 			v.State = JobOverdue
 		}
 		views = append(views, v)
@@ -136,7 +141,7 @@ func jobView(j store.Job, spec labels.Job, seen glance, sums store.JobStats) Job
 			v.LastRun = lastRun(r)
 		}
 	}
-	if !j.Declared {
+	if !j.Declared || j.Refused {
 		v.NextRun = time.Time{}
 	}
 	v.State = jobState(j, v)

@@ -13,6 +13,7 @@ type Status struct {
 	Now         time.Time     `json:"now"`
 	StartedAt   time.Time     `json:"started_at"`
 	Health      runner.Health `json:"health"`
+	Attention   []string      `json:"attention"` // what to act on though the appliance is well: refused, never backed up, failed
 	Totals      Totals        `json:"totals"`
 	Projects    []Project     `json:"projects"`
 	RecentRuns  []Run         `json:"recent_runs"` // the 20 newest of all

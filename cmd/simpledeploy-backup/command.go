@@ -28,7 +28,7 @@ type action func(ctx context.Context, p *program, args []string) error
 func commands() []command {
 	return []command{
 		serveCommand(), detectCommand(), planCommand(), runCommand(), historyCommand(), restoreCommand(),
-		pruneCommand(), pauseCommand(), resumeCommand(), checkCommand(), rescanCommand(), dbCommand(),
+		pruneCommand(), unpinCommand(), pauseCommand(), resumeCommand(), checkCommand(), rescanCommand(), dbCommand(),
 		healthcheckCommand(), versionCommand(), helperCommand(),
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 func historyCommand() command {
 	return command{
-		name: "history", args: "[PROJECT[/SERVICE[/JOB]]]", short: "List runs, newest first, or tell all of one",
+		name: "history", args: "[PROJECT[/SERVICE[/JOB]] | RUN]", short: "List runs, newest first, or tell all of one",
 		example: "simpledeploy-backup history shop/db --limit 10\nsimpledeploy-backup history --run 01k9zq3v8t6x2m4n",
 		setup: func(fs *flag.FlagSet) action {
 			asJSON := jsonFlag(fs)
@@ -28,6 +28,9 @@ func historyCommand() command {
 				if err != nil {
 					return err
 				}
+				if *id == "" && len(args) == 1 && looksLikeRun(args[0]) {
+					*id = args[0]
+				}
 				if *id != "" {
 					run, err := server.Run(ctx, *id)
 					if err != nil {
@@ -40,6 +43,11 @@ func historyCommand() command {
 				})
 				if err != nil {
 					return err
+				}
+				if len(runs.Runs) == 0 && len(args) > 0 {
+					if err := mustKnow(ctx, server, only); err != nil {
+						return err
+					}
 				}
 				if *asJSON {
 					return p.printJSON(runs)
@@ -91,6 +99,9 @@ func (p *program) printRun(r status.Run, asJSON bool) error {
 	line("job", r.Project+"/"+r.Service+"/"+r.Job)
 	line("state", r.State)
 	line("cause", r.Cause)
+	if r.Pinned {
+		line("pinned", "pruning leaves it alone; unpin "+r.ID+" gives it back")
+	}
 	line("error", r.Error)
 	line("trigger", r.Trigger)
 	line("strategy", r.Strategy)

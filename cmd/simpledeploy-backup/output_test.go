@@ -86,14 +86,14 @@ func TestPrintRestored_EndsWithProblemsWhenTheCountsDiffer(t *testing.T) {
 	var out bytes.Buffer
 	p := &program{out: &out}
 	err := p.printRestored(status.Restore{
-		State: "succeeded", ToProject: "shop", ToService: "db", Run: "r1", DurationMS: 90_000, SafetyRun: "r2",
+		State: "failed", Error: "the backup was restored, but a count differs", ToProject: "shop", ToService: "db", Run: "r1", DurationMS: 90_000, SafetyRun: "r2",
 		Proof: json.RawMessage(`{"format":"pg_dump","tables":2,"rows":10}`), Differences: []string{"table t: 9 rows instead of 10"},
 	}, false)
 	var exit *exitError
 	if !errors.As(err, &exit) || exit.code != exitProblems {
 		t.Errorf("error is %v, want exit code %d", err, exitProblems)
 	}
-	for _, part := range []string{"shop/db from run r1 in 1m30s", "2 tables, 10 rows", "run r2", "9 rows instead of 10"} {
+	for _, part := range []string{"restored, but", "shop/db from run r1 in 1m30s", "2 tables, 10 rows", "run r2", "9 rows instead of 10"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("%q is missing in:\n%s", part, out.String())
 		}

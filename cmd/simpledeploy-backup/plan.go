@@ -37,6 +37,11 @@ func planCommand() command {
 				if *asJSON {
 					return p.printJSON(plan)
 				}
+				now, err := server.Status(ctx)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(p.out, "Instance: %s; write it down, a restore on another machine asks for it (--instance).\n\n", printable(now.Instance))
 				return p.printPlan(plan, problems.Problems)
 			}
 		},

@@ -38,7 +38,7 @@ func (p *program) restoreHere(ctx context.Context, what selector, at time.Time, 
 		Instance: instance, Project: what.project, Service: what.service, Job: what.job, RunID: f.run, At: at,
 	})
 	if err != nil {
-		return err
+		return withInstances(err, cfg, from, instance)
 	}
 	fmt.Fprintf(p.err, "run %s of %s/%s/%s, taken %s, from %s: %s\n", manifest.Run, printable(manifest.Project), printable(manifest.Service),
 		printable(manifest.Job), moment(manifest.StartedAt), from.Name(), manifest.Key)
@@ -128,7 +128,11 @@ func (p *program) writeFolder(ctx context.Context, dir string, m target.Manifest
 	for _, warning := range done.Warnings {
 		fmt.Fprintln(p.err, "warning: "+warning)
 	}
-	return moveUp(stage, dir)
+	if err := moveUp(stage, dir); err != nil {
+		return err
+	}
+	p.warnInside(dir)
+	return nil
 }
 
 func moveUp(stage, dir string) error {

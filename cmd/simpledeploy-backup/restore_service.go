@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -29,7 +30,9 @@ func (p *program) restoreService(ctx context.Context, what selector, at time.Tim
 		return p.printJSON(plan)
 	}
 	if !f.asJSON {
-		if err := p.printRestorePlan(plan); err != nil {
+		// With --from the record may not know the run; then its counts are not known either.
+		run, _ := server.Run(ctx, plan.RunID)
+		if err := p.printRestorePlan(plan, run.Proof); err != nil {
 			return err
 		}
 	}
@@ -59,13 +62,19 @@ func (p *program) restoreService(ctx context.Context, what selector, at time.Tim
 	return p.printRestored(done, f.asJSON)
 }
 
-func (p *program) printRestorePlan(plan runner.RestorePlan) error {
+func (p *program) printRestorePlan(plan runner.RestorePlan, proof json.RawMessage) error {
 	t := newTable(p.out)
-	t.row("backup", plan.RunID+" of "+plan.From+", taken "+moment(plan.TakenAt))
+	t.row("backup", plan.RunID+" of "+plan.From+", taken "+moment(plan.TakenAt)+" ("+ago(plan.TakenAt, time.Now())+")")
 	t.row("from", plan.Target+": "+plan.Key)
 	t.row("into", plan.To)
 	t.row("strategy", plan.Strategy)
 	t.row("size", strings.TrimSpace(size(plan.StoredBytes)+" stored, "+size(plan.RawBytes)+" raw"))
+	if text := proofText(proof); text != "" {
+		t.row("holds", text)
+	}
+	for _, loss := range losses(plan, proof, time.Now()) {
+		t.row("lost", loss)
+	}
 	safety := "what is there now is backed up first"
 	if !plan.Safety {
 		safety = "NONE: what is there now is replaced for good"
@@ -94,22 +103,30 @@ func (p *program) confirm(question string) error {
 	return &exitError{exitFailed, fmt.Errorf("nothing was changed")}
 }
 
+// printRestored says how it went. A restore whose counts differ ended as failed, but the data was replaced all the same:
+// that has an exit code of its own.
 func (p *program) printRestored(r status.Restore, asJSON bool) error {
+	differs := len(r.Differences) > 0
 	if asJSON {
 		if err := p.printJSON(r); err != nil {
 			return err
 		}
 	}
-	if r.State != "succeeded" {
-		if asJSON {
-			return &exitError{exitFailed, nil}
-		}
+	switch {
+	case asJSON && differs:
+		return &exitError{exitProblems, nil}
+	case asJSON && r.State != "succeeded":
+		return &exitError{exitFailed, nil}
+	case asJSON:
+		return nil
+	case r.State != "succeeded" && !differs:
 		return fmt.Errorf("restore %s %s: %s", r.ID, r.State, printable(r.Error))
 	}
-	if asJSON {
-		return nil
+	what := "restored"
+	if differs {
+		what = "restored, but not everything counts as it did:"
 	}
-	fmt.Fprintf(p.out, "\nrestored %s/%s from run %s in %s\n", r.ToProject, r.ToService, r.Run, span(time.Duration(r.DurationMS)*time.Millisecond))
+	fmt.Fprintf(p.out, "\n%s %s/%s from run %s in %s\n", what, r.ToProject, r.ToService, r.Run, span(time.Duration(r.DurationMS)*time.Millisecond))
 	if text := proofText(r.Proof); text != "" {
 		fmt.Fprintf(p.out, "counted afterwards: %s\n", text)
 	}
@@ -119,7 +136,7 @@ func (p *program) printRestored(r status.Restore, asJSON bool) error {
 	for _, d := range r.Differences {
 		fmt.Fprintf(p.out, "difference: %s\n", printable(d))
 	}
-	if len(r.Differences) > 0 {
+	if differs {
 		return &exitError{exitProblems, nil}
 	}
 	return nil

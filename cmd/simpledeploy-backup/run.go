@@ -18,7 +18,7 @@ func runCommand() command {
 		setup: func(fs *flag.FlagSet) action {
 			asJSON := jsonFlag(fs)
 			detach := fs.Bool("detach", false, "print the ids of the runs and do not wait")
-			keep := fs.Bool("keep", false, "pin the backup: pruning leaves it alone until it is unpinned")
+			keep := fs.Bool("keep", false, "pin the backup: pruning leaves it alone until unpin gives it back")
 			return func(ctx context.Context, p *program, args []string) error {
 				if len(args) != 1 {
 					return usageErrorf("run: say what: run PROJECT[/SERVICE[/JOB]]")
@@ -33,6 +33,7 @@ func runCommand() command {
 				}
 				started, err := server.StartRun(ctx, runner.RunRequest{Project: what.project, Service: what.service, Job: what.job, Keep: *keep})
 				if err != nil {
+					p.tellRefused(ctx, server, what)
 					return err
 				}
 				if *detach {
@@ -41,6 +42,20 @@ func runCommand() command {
 				return p.waitForRuns(ctx, server, started.Runs, *asJSON)
 			}
 		},
+	}
+}
+
+// tellRefused prints the problems of what was asked for, with their remedies: a refused job is one that nothing starts.
+// The error of the request itself is told in any case.
+func (p *program) tellRefused(ctx context.Context, server *status.Client, what selector) {
+	seen, err := server.Problems(ctx)
+	if err != nil {
+		return
+	}
+	for _, x := range seen.Problems {
+		if x.Severity == "problem" && x.Project == what.project && (what.service == "" || x.Service == what.service) {
+			fmt.Fprintln(p.err, problemLine(x.Severity, selector{x.Project, x.Service, x.Job}, x.Label, x.Value, x.Why, x.Suggestion))
+		}
 	}
 }
 

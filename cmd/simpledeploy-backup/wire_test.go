@@ -51,7 +51,7 @@ func TestNewDecoder_RefusesDefaultsThatLabelsCouldNotHave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newDecoder(cfg); err == nil || !strings.Contains(err.Error(), "schedule") {
+	if _, err := newDecoder(cfg); err == nil || !strings.Contains(err.Error(), "SIMPLEDEPLOY_DEFAULT_SCHEDULE: hour: 25") {
 		t.Errorf("newDecoder = %v, want an error that names the schedule", err)
 	}
 }

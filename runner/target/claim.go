@@ -26,6 +26,8 @@ type claim struct {
 // Claim marks the instance's folder as that of the store with this id. A folder that another store claimed is an
 // *ErrClaimed, unless it is adopted: two hosts called "raspberrypi" would otherwise prune each other's backups.
 func (t *Target) Claim(ctx context.Context, instance, storeID string, adopt bool) error {
+	t.claiming.Lock() // two runs that write a new claim at once would move each other's file away
+	defer t.claiming.Unlock()
 	key := partName(instance) + "/" + claimName
 	if storeID == "" {
 		return t.wrap("claim", key, errors.New("the store has no id"))

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/simpledeploy/backup/runner/target"
 	"github.com/simpledeploy/backup/runner/target/targettest"
 )
@@ -191,4 +193,15 @@ func tmpfs(t *testing.T, options string) string {
 		}
 	}
 	return dir
+}
+
+func TestClaim_SeveralRunsAtOnceOnANewFolder(t *testing.T) {
+	to := targettest.Open(t, filepath.Join(t.TempDir(), "backups"))
+	var claims errgroup.Group
+	for range 16 {
+		claims.Go(func() error { return to.Claim(t.Context(), "host", "store", false) })
+	}
+	if err := claims.Wait(); err != nil {
+		t.Error(err)
+	}
 }

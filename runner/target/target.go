@@ -18,6 +18,8 @@ type Target struct {
 	local   bool
 	minFree int64
 
+	claiming sync.Mutex
+
 	mu     sync.Mutex
 	remote fs.Fs // nil until the first use
 }

@@ -1,0 +1,59 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+)
+
+// namedJobs is how many jobs a sentence names before it only counts.
+const namedJobs = 3
+
+// attention says in sentences what an owner must act on though the appliance itself is well and no rpo is missed:
+// without it, a house whose every job is refused would be shown as healthy.
+func attention(v *Status) []string {
+	var refused, never, failed, partial []string
+	for _, p := range v.Projects {
+		for _, j := range p.Jobs {
+			switch {
+			case j.State == JobRefused:
+				refused = append(refused, j.ID)
+			case j.LastSuccess.IsZero():
+				never = append(never, j.ID)
+			case j.State == JobFailed:
+				failed = append(failed, j.ID)
+			case j.State == JobPartial:
+				partial = append(partial, j.ID)
+			}
+		}
+	}
+	out := []string{}
+	for _, kind := range []struct {
+		jobs      []string
+		one, many string
+	}{
+		{refused, "1 job is refused and does not run", "%d jobs are refused and do not run"},
+		{never, "1 job has no good backup yet", "%d jobs have no good backup yet"},
+		{failed, "the last run of 1 job brought no backup", "the last runs of %d jobs brought no backup"},
+		{partial, "the last backup of 1 job is held by fewer targets than wanted", "the last backups of %d jobs are held by fewer targets than wanted"},
+	} {
+		if len(kind.jobs) > 0 {
+			out = append(out, sentence(kind.jobs, kind.one, kind.many))
+		}
+	}
+	if len(refused) == 0 && len(v.Problems) > 0 {
+		out = append(out, many(len(v.Problems), "label problem")+", see below")
+	}
+	return out
+}
+
+func sentence(jobs []string, one, several string) string {
+	words := one
+	if len(jobs) > 1 {
+		words = fmt.Sprintf(several, len(jobs))
+	}
+	words += ": " + strings.Join(jobs[:min(len(jobs), namedJobs)], ", ")
+	if more := len(jobs) - namedJobs; more > 0 {
+		words += fmt.Sprintf(" and %d more", more)
+	}
+	return words
+}
