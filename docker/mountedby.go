@@ -30,12 +30,18 @@ func (e *Engine) MountedBy(ctx context.Context, mounts []strategy.Mount) ([]stra
 func shares(theirs, ours []strategy.Mount) bool {
 	for _, t := range theirs {
 		for _, o := range ours {
-			if sameVolume(t, o) || o.Source != "" && within(t.Source, o.Source) {
+			if sameVolume(t, o) || o.Source != "" && within(t.Source, o.Source) || writesAbove(t, o) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// writesAbove says whether t is a folder above o that may be written to. The whole of a host, as monitors mount it, does
+// not count: stopping those would help nobody.
+func writesAbove(t, o strategy.Mount) bool {
+	return t.Type == "bind" && t.ReadWrite && t.Source != "/" && o.Source != "" && within(o.Source, t.Source)
 }
 
 func sameVolume(a, b strategy.Mount) bool {

@@ -46,7 +46,11 @@ func failed(cause string, retry bool, err error) error {
 
 // failedOn is a target's failure: another named target may take the stream.
 func failedOn(name string, err error) error {
-	return &failure{cause: causeTarget, retry: target.IsRetryable(err), target: name, err: err}
+	cause := causeTarget
+	if errors.Is(err, target.ErrNoSpace) {
+		cause = causeSpace
+	}
+	return &failure{cause: cause, retry: target.IsRetryable(err), target: name, err: err}
 }
 
 // failedTarget names the target that err is about; empty when it is about something else.

@@ -60,7 +60,7 @@ func (r *Runner) fitTarget(ctx context.Context, name string, bytes int64) (*targ
 	if err := t.Check(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.Claim(ctx, r.cfg.Store.Instance(), r.cfg.Store.ID(), false); err != nil {
+	if err := r.claim(ctx, t); err != nil {
 		return nil, err
 	}
 	if !t.Local() {
@@ -75,6 +75,23 @@ func (r *Runner) fitTarget(ctx context.Context, name string, bytes int64) (*targ
 			name, humanize.IBytes(uint64(max(free, 0))), humanize.IBytes(uint64(bytes)), humanize.IBytes(uint64(r.cfg.MinFree)), target.ErrNoSpace)
 	}
 	return t, nil
+}
+
+// claim sees that the folder on the target is ours, and marks it the first time. A target that the record says holds
+// backups, and that shows no mark, is not the storage that it was: most often it is not mounted.
+func (r *Runner) claim(ctx context.Context, t *target.Target) error {
+	err := t.Claimed(ctx, r.cfg.Store.Instance(), r.cfg.Store.ID())
+	if !errors.Is(err, target.ErrNotFound) {
+		return err
+	}
+	held, err := r.cfg.Store.HeldOn(ctx, t.Name())
+	if err != nil {
+		return err
+	}
+	if held {
+		return fmt.Errorf("target %s: the record has backups there, but the folder of this host is not: is the storage mounted? If it was emptied on purpose, `rescan --adopt %s` begins anew", t.Name(), t.Name())
+	}
+	return t.Claim(ctx, r.cfg.Store.Instance(), r.cfg.Store.ID(), false)
 }
 
 // Adopt takes over the instance's folder on a target that another appliance claimed: a rebuilt host's own.

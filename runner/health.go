@@ -58,7 +58,6 @@ func (h *Health) addJournal(entries []store.Entry, err error, now time.Time) {
 	}
 	for _, e := range entries {
 		switch {
-		case now.Sub(e.At) < releaseTimeout:
 		case e.Kind == journalRestore:
 			h.Reasons = append(h.Reasons, fmt.Sprintf("a restore of %s/%s was cut short and could not be recovered yet; it is tried again every half minute", e.Project, e.Service))
 		case e.Kind == journalStopped || e.Kind == journalPaused:
@@ -78,7 +77,7 @@ func (r *Runner) overdue(ctx context.Context) ([]string, error) {
 	for _, row := range rows {
 		rpo := recordedSpec(row).RPO
 		since := row.LastSuccess
-		if since.IsZero() {
+		if since.IsZero() || since.After(r.now().Add(time.Minute)) { // a date in the future proves nothing
 			since = row.FirstSeen
 		}
 		if rpo > 0 && r.now().Sub(since) > rpo {

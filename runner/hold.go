@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -60,9 +61,14 @@ func (r *Runner) holdOne(ctx context.Context, runID string, info strategy.Info, 
 	}
 	id, _, _ := labels.IdentityOf(info.Name, info.Labels)
 	kind := map[string]string{"stop": journalStopped, "pause": journalPaused}[how]
+	patience := stopPatience(info, grace)
+	note, err := json.Marshal(holdNote{Until: r.now().Add(patience)})
+	if err != nil {
+		return nil, fmt.Errorf("write the journal before %s is held: %w", info.Name, err)
+	}
 	entry := store.Entry{
 		ID: store.NewID(), Kind: kind, Project: id.Project, Service: id.Service, Container: info.ID,
-		RunID: runID, Was: info.State, At: r.now(),
+		RunID: runID, Was: info.State, At: r.now(), Data: note,
 	}
 	r.held.set(entry.ID, true)
 	if err := r.cfg.Store.AddJournal(ctx, entry); err != nil {
@@ -70,16 +76,39 @@ func (r *Runner) holdOne(ctx context.Context, runID string, info strategy.Info, 
 		return nil, fmt.Errorf("write the journal before %s is held: %w", info.Name, err)
 	}
 	release := sync.OnceValue(func() error { return r.release(ctx, entry) })
-	var err error
+	// A stop that was begun goes on in the engine whoever waits for it: the call is seen to its end, so that what is
+	// brought back afterwards is not stopped after all.
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
 	if how == "stop" {
-		err = r.cfg.Engine.Stop(ctx, info.ID, grace)
+		err = r.cfg.Engine.Stop(stopping, info.ID, grace)
 	} else {
-		err = r.cfg.Engine.Pause(ctx, info.ID)
+		err = r.cfg.Engine.Pause(stopping, info.ID)
 	}
 	if err != nil {
+		r.held.set(entry.ID, false) // it may still go down: the journal keeps looking until that cannot be any more
 		return nil, errors.Join(fmt.Errorf("%s %s: %w", how, info.Name, err), release())
 	}
+	if end := context.Cause(ctx); end != nil {
+		return nil, errors.Join(end, release())
+	}
 	return release, nil
+}
+
+// holdNote is until when a stop may still be under way in the engine.
+type holdNote struct {
+	Until time.Time `json:"until"`
+}
+
+// stopPatience is how long the engine may take to stop a container: its grace period, and some more to kill it.
+func stopPatience(info strategy.Info, grace time.Duration) time.Duration {
+	if grace == 0 {
+		grace = info.StopTimeout
+	}
+	if grace == 0 {
+		grace = 10 * time.Second
+	}
+	return grace + 30*time.Second
 }
 
 // mayHold refuses what would not come back as it was.
@@ -111,7 +140,12 @@ func (r *Runner) bringBack(ctx context.Context, entry store.Entry) error {
 	case err != nil:
 		return fmt.Errorf("bring %s/%s back: %w", entry.Project, entry.Service, err)
 	}
+	var note holdNote
+	_ = json.Unmarshal(entry.Data, &note) // an entry without a note is one whose stop is long over
 	switch {
+	case entry.Kind == journalStopped && info.State == "running" && r.now().Before(note.Until) && !r.held.has(entry.ID):
+		// We died, or gave up, while the engine was stopping it: it may still go down.
+		return fmt.Errorf("%s runs, but the stop that was begun may not be over: looked at again after %s", info.Name, note.Until.Format(time.TimeOnly))
 	case info.State == "paused" && entry.Kind == journalPaused:
 		err = r.cfg.Engine.Unpause(ctx, info.ID)
 	case entry.Kind == journalStopped && (info.State == "exited" || info.State == "created" || info.State == "dead"):

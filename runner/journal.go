@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/simpledeploy/backup/runner/strategy"
 	"github.com/simpledeploy/backup/runner/target"
@@ -19,6 +20,9 @@ const (
 	journalRestore = "restore" // a restore that may have left something to finish or undo
 	journalCleanup = "cleanup" // a target that may hold what a failed attempt left
 )
+
+// cleanupPatience is how long a target is asked again and again to let us clean up.
+const cleanupPatience = 24 * time.Hour
 
 // restoreNote is what a restore's journal entry must know to be finished or undone later.
 type restoreNote struct {
@@ -118,7 +122,11 @@ func (r *Runner) recoverRestore(ctx context.Context, e store.Entry) error {
 	if err != nil {
 		return err
 	}
-	if err := recoverer.Recover(ctx, r.cfg.Engine.Container(info), note.Options); err != nil {
+	err = recoverer.Recover(ctx, r.cfg.Engine.Container(info), note.Options)
+	if errors.Is(err, strategy.ErrOldStateGone) {
+		return r.giveUpRestore(ctx, e, note)
+	}
+	if err != nil {
 		return err
 	}
 	r.log.Info().Str("service", e.Project+"/"+e.Service).Str("restore", e.RunID).Msg("recovered a restore that was cut short")
@@ -169,7 +177,11 @@ func (r *Runner) replayCleanup(ctx context.Context, e store.Entry) error {
 		return nil // still away; tried again later
 	}
 	if err := r.cleanTarget(ctx, e, note, t, run); err != nil {
-		return fmt.Errorf("clean up after run %s: %w", e.RunID, err)
+		err = fmt.Errorf("clean up after run %s: %w", e.RunID, err)
+		if r.now().Sub(e.At) > cleanupPatience {
+			return errors.Join(err, errors.New("given up: what it left stays on the target"), r.cfg.Store.RemoveJournal(ctx, e.ID))
+		}
+		return err
 	}
 	return r.cfg.Store.RemoveJournal(ctx, e.ID)
 }

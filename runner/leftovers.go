@@ -129,10 +129,14 @@ func (r *Runner) settleOn(ctx context.Context, run *store.Run, t *target.Target)
 		}
 		m, _, err := readManifest(ctx, t, object)
 		if err != nil {
-			break // not whole: removed below
+			return false, err // it may be whole all the same: never removed for an error of ours
 		}
-		if stat, err := t.Stat(ctx, object); err != nil || stat.Bytes != m.Stored.Bytes {
-			break
+		stat, err := t.Stat(ctx, object)
+		if err != nil && !errors.Is(err, target.ErrNotFound) {
+			return false, err
+		}
+		if err != nil || stat.Bytes != m.Stored.Bytes {
+			break // not whole: removed below
 		}
 		adopt(run, t.Name(), m)
 		return true, t.RemovePartials(ctx, folder, run.ID)

@@ -114,7 +114,7 @@ type pruneDecision struct {
 func decide(runs []store.Run, targetName string, policy retention.Policy, now time.Time, zone *time.Location, due bool) []pruneDecision {
 	byID := map[string]pruneDecision{}
 	var backups []retention.Backup
-	var out []pruneDecision
+	var out, ahead []pruneDecision
 	newestSafety := true
 	for _, run := range runs { // newest first
 		a, ok := artifactOn(run, targetName)
@@ -129,9 +129,17 @@ func decide(runs []store.Run, targetName string, policy retention.Policy, now ti
 			out = append(out, d)
 			continue
 		}
+		if run.StartedAt.After(now.Add(time.Minute)) { // it would push out all that is newer in truth
+			ahead = append(ahead, d)
+			continue
+		}
 		byID[run.ID] = d
 		// What a partial run left is whole where it is held: there it counts like any other.
 		backups = append(backups, retention.Backup{ID: run.ID, Time: run.StartedAt, Good: true, Pinned: run.Pinned})
+	}
+	for _, d := range ahead {
+		d.keep, d.reasons = true, []string{"its date is in the future: was the clock wrong?"}
+		out = append(out, d)
 	}
 	lastGood := false
 	for _, verdict := range policy.Apply(backups, now, zone) { // newest first
@@ -177,6 +185,10 @@ func (r *Runner) prune(ctx context.Context, d pruneDecision, dryRun bool) PruneR
 		Job: d.run.JobID(), RunID: d.run.ID, Target: d.artifact.Target, Key: d.artifact.Key, TakenAt: d.run.StartedAt,
 		Bytes: d.artifact.Bytes, Remove: !d.keep, Reasons: d.reasons,
 	}
+	if _, reading := r.restoring.Load(d.run.ID); reading {
+		res.Remove, res.Reasons = false, []string{"it is being restored"}
+		return res
+	}
 	if d.keep || dryRun {
 		return res
 	}
@@ -207,8 +219,8 @@ func (r *Runner) removeBackup(ctx context.Context, run store.Run, a store.Artifa
 	if !ok {
 		return fmt.Errorf("target %s is not configured any more: its object %s stays", a.Target, a.Key)
 	}
-	if err := t.Claim(ctx, r.cfg.Store.Instance(), r.cfg.Store.ID(), false); err != nil {
-		return err
+	if err := t.Claimed(ctx, r.cfg.Store.Instance(), r.cfg.Store.ID()); err != nil {
+		return fmt.Errorf("see whose folder it is: %w", err)
 	}
 	for _, k := range []string{a.Key + target.ManifestSuffix, a.Key} {
 		if err := t.Remove(ctx, k); err != nil && !errors.Is(err, target.ErrNotFound) {

@@ -46,6 +46,7 @@ func (r *Runner) StartRestore(ctx context.Context, req RestoreRequest) (string, 
 		id, _, _ := labels.IdentityOf(info.Name, info.Labels)
 		locks = append(locks, id.Project+"/"+id.Service)
 	}
+	r.restoring.Store(row.RunID, row.ID)
 	r.progress.start(row.ID, "queued", row.RawBytes, r.now())
 	if !r.queue.submit(&task{id: row.ID, job: "restore/" + row.ID, locks: locks, free: true, do: func(ctx context.Context) { r.executeRestore(ctx, row, req) }}) {
 		return "", &RefusedError{Why: errShutdown.Error()}
@@ -56,6 +57,7 @@ func (r *Runner) StartRestore(ctx context.Context, req RestoreRequest) (string, 
 // executeRestore does one recorded restore from its queue to its end.
 func (r *Runner) executeRestore(ctx context.Context, row store.Restore, req RestoreRequest) {
 	defer r.progress.end(row.ID)
+	defer r.restoring.CompareAndDelete(row.RunID, row.ID)
 	ctx, cancel := context.WithTimeoutCause(ctx, restoreTimeout, &timeoutError{"the restore took longer than " + restoreTimeout.String()})
 	defer cancel()
 	r.progress.start(row.ID, "checking", row.RawBytes, r.now())
@@ -156,7 +158,7 @@ func (r *Runner) putBack(ctx context.Context, row *store.Restore, c chosen) (str
 		_ = closeErr // the stream was read to its proven end
 		return report, r.cfg.Store.RemoveJournal(after, entry.ID)
 	}
-	if recoverer, ok := c.entry.Strategy.(strategy.Recoverer); ok {
+	if recoverer, ok := c.entry.Strategy.(strategy.Recoverer); ok && !errors.Is(err, strategy.ErrOldStateGone) {
 		if e := recoverer.Recover(after, r.cfg.Engine.Container(c.info), c.options); e != nil {
 			return report, fmt.Errorf("%w; clearing up after it did not work yet either (%w) and is tried again by itself", err, e)
 		}

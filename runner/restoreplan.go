@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/simpledeploy/backup/runner/strategy"
 	"github.com/simpledeploy/backup/runner/target"
@@ -106,8 +107,12 @@ func (r *Runner) recordedBackup(ctx context.Context, req RestoreRequest) (store.
 	if err != nil {
 		return store.Run{}, err
 	}
+	latest := req.At
+	if latest.IsZero() {
+		latest = r.now().Add(time.Minute) // a backup dated in the future is taken only when it is named
+	}
 	for _, run := range runs { // newest first
-		if run.Trigger != triggerSafety && (req.At.IsZero() || !run.StartedAt.After(req.At)) {
+		if run.Trigger != triggerSafety && !run.StartedAt.After(latest) {
 			return run, nil
 		}
 	}

@@ -28,12 +28,13 @@ type Runner struct {
 	rival     atomic.Value // string: the other appliance, if any
 	paused    atomic.Int64 // until, Unix milliseconds; 0: not paused
 
-	clock    *clock
-	queue    *queue
-	cut      context.CancelCauseFunc // ends the work that the queue has under way
-	progress progressTable
-	held     heldTable
-	settling sync.Mutex // one settleRun at a time
+	clock     *clock
+	queue     *queue
+	cut       context.CancelCauseFunc // ends the work that the queue has under way
+	progress  progressTable
+	held      heldTable
+	restoring sync.Map   // run ids whose backups a restore reads: they are not pruned
+	settling  sync.Mutex // one settleRun at a time
 
 	interrupted  []store.Run // of the last process, settled by recoverAll
 	toldProblems map[store.Problem]bool

@@ -29,6 +29,7 @@ type clock struct {
 
 	mu      sync.Mutex
 	entries map[string]*tickEntry
+	last    time.Time // when it was looked at last
 	wake    chan struct{}
 }
 
@@ -144,6 +145,15 @@ func (c *clock) due() (due []firing, wait time.Duration, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	wait, now = longestSleep, c.now()
+	if now.Before(c.last.Add(-late)) { // the clock was set back: what was next by the wrong one may be years away
+		for id, e := range c.entries {
+			e.tick = e.job.Schedule.Next(now)
+			if e.at = e.tick; !e.tick.IsZero() {
+				e.at = e.tick.Add(spread(id, e.tick, e.job.Jitter))
+			}
+		}
+	}
+	c.last = now
 	for id, e := range c.entries {
 		if !e.at.IsZero() && !e.at.After(now) {
 			f := firing{job: e.job, tick: e.tick, trigger: "schedule"}

@@ -46,6 +46,10 @@ func (r *Runner) stream(ctx context.Context, job streamJob) (streamed, error) {
 	side := &dumpSide{job: job, workers: r.cfg.Workers, prover: job.entry.Prover(), raw: transform.NewMeter(transform.NewXXH64()),
 		stored: transform.NewMeter(transform.NewSHA256())}
 	r.progress.meters(job.run, side.raw, side.stored)
+	// Storage that hangs in a write must not keep the dump, and with it a held container, past the job's timeout.
+	defer context.AfterFunc(ctx, func() {
+		pr.CloseWithError(fmt.Errorf("the stream was cut short: %w", context.Cause(ctx)))
+	})()
 	dumped := make(chan error, 1)
 	go func() { dumped <- side.run(ctx, pw) }()
 	object, putErr := job.target.Put(ctx, job.key, pr, target.PutOptions{Size: -1, Expect: job.expect, SHA256: side.sum})

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 )
 
 const artifactColumns = "run_id, target, key, bytes, sha256, hash, state, error, attempts, next_attempt, updated_at"
@@ -60,6 +61,15 @@ func (s *Store) putArtifact(ctx context.Context, tx *sql.Tx, r Run, a Artifact) 
 func (s *Store) Artifacts(ctx context.Context, runID string) ([]Artifact, error) {
 	all, err := collect(ctx, s.read, scanArtifact, artifactsOfRun, runID)
 	return all, s.fail("read the artifacts of run "+runID, err)
+}
+
+// HeldOn says whether the record has anything that a target holds.
+func (s *Store) HeldOn(ctx context.Context, target string) (bool, error) {
+	_, err := one(ctx, s.read, func(row scanner) (n int, err error) { return n, row.Scan(&n) }, "SELECT 1 FROM artifacts WHERE held = 1 AND target = ? LIMIT 1", target)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, s.fail("look for what target "+target+" holds", err)
 }
 
 // DueArtifacts lists all copies that are still to be made, those of the oldest runs first, whether or not their next

@@ -124,7 +124,7 @@ func pgRecipe(opt Options) string {
 		user = quoteShell(opt.User)
 	}
 	script := `PGPASSWORD="${POSTGRES_PASSWORD:-$(cat "${POSTGRES_PASSWORD_FILE:-/dev/null}")}" ` +
-		`exec psql -X -q -v ON_ERROR_STOP=1 -U ` + user + ` -d template1 -f -`
+		`PGOPTIONS="-c default_transaction_read_only=off" exec psql -X -q -v ON_ERROR_STOP=1 -U ` + user + ` -d template1 -f -`
 	return `docker exec -i "$CONTAINER" sh -c ` + quoteShell(script) + " >/dev/null"
 }
 

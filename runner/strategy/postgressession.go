@@ -46,6 +46,7 @@ unset PGDATABASE PGSERVICE PGOPTIONS PGHOSTADDR PGPASSWORD SDB_USER SDB_PASSWORD
 [ -z "$v" ] || export PGPASSWORD="$v"
 [ -n "${PGPORT:-}" ] || PGPORT=${POSTGRESQL_PORT_NUMBER:-5432}
 export PGUSER PGPORT PGCONNECT_TIMEOUT=15 LC_ALL=C
+export PGOPTIONS='-c default_transaction_read_only=off' # a database may be set to the contrary
 if [ -z "${PGHOST:-}" ] && ! pg_isready -q && pg_isready -q -h 127.0.0.1; then export PGHOST=127.0.0.1; fi
 `
 

@@ -62,6 +62,16 @@ func (t *Target) Claim(ctx context.Context, instance, storeID string, adopt bool
 	return nil
 }
 
+// Claimed says whether the instance's folder is marked as that of the store with this id: ErrNotFound when nobody
+// marked it, an *ErrClaimed when somebody else did. It never writes.
+func (t *Target) Claimed(ctx context.Context, instance, storeID string) error {
+	owner, err := t.claimedBy(ctx, partName(instance)+"/"+claimName)
+	if err == nil && owner != storeID {
+		return &ErrClaimed{Target: t.name, Instance: instance, Owner: owner}
+	}
+	return err
+}
+
 var errNoClaim = errors.New("it is not a claim that this version can read: look at it, then take the folder over with `rescan --adopt`")
 
 func (t *Target) claimedBy(ctx context.Context, key string) (string, error) {
