@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types"
@@ -116,8 +118,12 @@ func (x *execution) start(ctx context.Context) error {
 		args = x.stderr.wrap(args)
 	}
 	cli := x.c.e.cli
+	env, err := x.environment(ctx)
+	if err != nil {
+		return err
+	}
 	created, err := cli.ContainerExecCreate(ctx, x.c.info.ID, container.ExecOptions{
-		Cmd: args, Env: x.cmd.Env, User: x.cmd.User,
+		Cmd: args, Env: env, User: x.cmd.User,
 		AttachStdin: x.cmd.Stdin != nil, AttachStdout: true, AttachStderr: true,
 	})
 	if err != nil {
@@ -131,6 +137,19 @@ func (x *execution) start(ctx context.Context) error {
 		return x.c.e.explain("start command", err)
 	}
 	return nil
+}
+
+// environment adds the container's own command line where it is wanted.
+func (x *execution) environment(ctx context.Context) ([]string, error) {
+	if x.cmd.OwnArgs == "" {
+		return x.cmd.Env, nil
+	}
+	r, err := x.c.e.cli.ContainerInspect(ctx, x.c.info.ID)
+	if err != nil {
+		return nil, x.c.e.explain("inspect container", err)
+	}
+	own := append([]string{r.Path}, r.Args...)
+	return append(slices.Clone(x.cmd.Env), x.cmd.OwnArgs+"="+strings.Join(own, "\n")), nil
 }
 
 func (x *execution) close() {

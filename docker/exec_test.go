@@ -38,6 +38,19 @@ func TestExec_StreamsAndEnvironment(t *testing.T) {
 	}
 }
 
+// The command line may hold a secret: it goes from the engine into the container, and nowhere else.
+func TestExec_OwnArgsReachTheCommandAlone(t *testing.T) {
+	e, c := connect(t), enginetest.Run(t, enginetest.RunOptions{Image: enginetest.BaseImage(t), Cmd: []string{"sh", "-c", "exec sleep 1000 # a  b", "two words"}})
+	var out bytes.Buffer
+	err := port(t, e, c).Exec(t.Context(), strategy.Command{Args: []string{"sh", "-c", `printf %s "$OWN"`}, OwnArgs: "OWN", Stdout: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "sh\n-c\nexec sleep 1000 # a  b\ntwo words"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
 func TestExec_ExitCodes(t *testing.T) {
 	e, c := connect(t), idle(t)
 	cases := map[string]struct {

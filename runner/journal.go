@@ -122,7 +122,11 @@ func (r *Runner) recoverRestore(ctx context.Context, e store.Entry) error {
 	if err != nil {
 		return err
 	}
-	if err := recoverer.Recover(ctx, r.cfg.Engine.Container(info), note.Options); err != nil {
+	err = recoverer.Recover(ctx, r.cfg.Engine.Container(info), note.Options)
+	if errors.Is(err, strategy.ErrOldStateGone) {
+		return r.giveUpRestore(ctx, e, note)
+	}
+	if err != nil {
 		return err
 	}
 	r.log.Info().Str("service", e.Project+"/"+e.Service).Str("restore", e.RunID).Msg("recovered a restore that was cut short")

@@ -158,7 +158,7 @@ func (r *Runner) putBack(ctx context.Context, row *store.Restore, c chosen) (str
 		_ = closeErr // the stream was read to its proven end
 		return report, r.cfg.Store.RemoveJournal(after, entry.ID)
 	}
-	if recoverer, ok := c.entry.Strategy.(strategy.Recoverer); ok {
+	if recoverer, ok := c.entry.Strategy.(strategy.Recoverer); ok && !errors.Is(err, strategy.ErrOldStateGone) {
 		if e := recoverer.Recover(after, r.cfg.Engine.Container(c.info), c.options); e != nil {
 			return report, fmt.Errorf("%w; clearing up after it did not work yet either (%w) and is tried again by itself", err, e)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/simpledeploy/backup/labels"
@@ -21,7 +22,9 @@ type checkReport struct {
 func checkCommand() command {
 	return command{
 		name: "check", args: "[FILE...]", short: "Check the labels of Compose files, before anything is deployed",
-		long: "Without a file it reads the one that Compose would. Targets are those of the environment and of --targets.\n" +
+		long: "Without a file it reads the one that Compose would. Targets and defaults are those of the appliance in it, if there\n" +
+			"is one, of the environment, and of --targets. Without a name: in the file, the project is called like its folder;\n" +
+			"in a container that is the folder of the mount, and COMPOSE_PROJECT_NAME says another.\n" +
 			"Ends with 3 when a label is wrong, or when a service keeps state and has no backup.",
 		example: "simpledeploy-backup check compose.yaml --targets local,offsite",
 		setup: func(fs *flag.FlagSet) action {
@@ -47,7 +50,17 @@ func checkCommand() command {
 }
 
 func (p *program) check(ctx context.Context, files []string, targets string) (checkReport, error) {
-	cfg, err := loadConfig(p.environ)
+	var env []string
+	for name, value := range p.environ {
+		env = append(env, name+"="+value)
+	}
+	settings, err := composefile.Settings(ctx, files, env)
+	if err != nil {
+		return checkReport{}, err
+	}
+	environ := maps.Clone(p.environ)
+	maps.Copy(environ, settings) // the appliance will run with what the file says, whatever is set here
+	cfg, err := loadConfig(environ)
 	if err != nil {
 		return checkReport{}, err
 	}
@@ -59,10 +72,6 @@ func (p *program) check(ctx context.Context, files []string, targets string) (ch
 	decoder, err := newDecoder(cfg)
 	if err != nil {
 		return checkReport{}, err
-	}
-	var env []string
-	for name, value := range p.environ {
-		env = append(env, name+"="+value)
 	}
 	containers, problems, err := composefile.Load(ctx, files, env)
 	if err != nil {

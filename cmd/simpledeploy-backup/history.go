@@ -99,7 +99,7 @@ func (p *program) printRun(r status.Run, asJSON bool) error {
 	line("job", r.Project+"/"+r.Service+"/"+r.Job)
 	line("state", r.State)
 	line("cause", r.Cause)
-	if r.Pinned {
+	if r.Pinned && (r.State == "succeeded" || r.State == "partial") {
 		line("pinned", "pruning leaves it alone; unpin "+r.ID+" gives it back")
 	}
 	line("error", r.Error)

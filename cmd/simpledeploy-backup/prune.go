@@ -12,12 +12,13 @@ import (
 func pruneCommand() command {
 	return command{
 		name: "prune", args: "[PROJECT/SERVICE/JOB]", short: "Apply retention now",
-		long: "The last good backup of a job is never removed, and neither is anything that the appliance did not write.\n" +
-			"Jobs that no container declares any more are left alone unless --absent asks for them.",
+		long: "The last good backup of a declared job is never removed, and neither is anything that the appliance did not write.\n" +
+			"Jobs that no container declares any more are left alone unless --absent asks for them: then all of their backups\n" +
+			"go, the last good one too, but for pinned ones.",
 		example: "simpledeploy-backup prune --dry-run\nsimpledeploy-backup prune old/db/default --absent",
 		setup: func(fs *flag.FlagSet) action {
 			asJSON := jsonFlag(fs)
-			absent := fs.Bool("absent", false, "prune jobs that no container declares any more")
+			absent := fs.Bool("absent", false, "give up jobs that no container declares any more, with all their backups")
 			dryRun := fs.Bool("dry-run", false, "show what would be removed, and remove nothing")
 			return func(ctx context.Context, p *program, args []string) error {
 				only, err := optionalSelector(args, 3)

@@ -81,8 +81,8 @@ func mark(secret bool) string {
 }
 
 func code(s string) string {
-	if s == "" {
-		return ""
+	if s == "" || strings.Contains(s, "`") {
+		return s // the words of the table are marked up already
 	}
 	return "`" + strings.ReplaceAll(s, "|", "\\|") + "`"
 }
@@ -93,9 +93,9 @@ func commandsPage() string {
 
 <!-- Written by make docs. -->
 
-All of these run inside the appliance's container: ` + "`docker compose exec backup simpledeploy-backup plan`" + `. They end with 0 when all
-is well, 1 when something failed, 2 when the command line makes no sense, 3 when problems were found or a backup is held by
-fewer targets than wanted, and 4 when the appliance is unhealthy. Flags may stand before or behind the arguments.
+All of these but ` + "`check`" + ` run inside the appliance's container: ` + "`docker compose exec backup simpledeploy-backup plan`" + `. They end with 0 when all
+is well, 1 when something failed, 2 when the command line makes no sense, 3 when problems were found, a backup is held by
+fewer targets than wanted, or what was restored counts differently than the backup did, and 4 when the appliance is unhealthy. Flags may stand before or behind the arguments.
 `)
 	for _, c := range commands() {
 		if c.hidden {

@@ -2,7 +2,8 @@
 // they can be checked before anything runs.
 //
 // Extends, includes, merge keys, label files, variables and profiles are resolved as Compose does; services of every
-// profile are read. Nothing is started, and no environment of a service is looked at.
+// profile are read. Nothing is started. Of the environments of services only
+// the appliance's own settings are looked at.
 //
 //	files → composefile.Load → labels.Decode → the check command
 package composefile

@@ -9,9 +9,7 @@ func Builtin() []Entry {
 		{Name: "mongo", Extension: ".archive", Images: []string{
 			"mongo", "mongodb", "mongodb-community-server", "mongodb-enterprise-server", "percona-server-mongodb",
 		}},
-		{Name: "redis", Extension: ".rdb", Images: []string{
-			"redis", "redis-stack", "redis-stack-server", "valkey", "keydb", "dragonfly",
-		}},
+		redisEntry(),
 		{Name: "sqlite", Extension: ".db", Files: true, Stop: true, Stages: true},
 		volumeEntry(),
 		{Name: "exec", Extension: ".dump"},

@@ -22,12 +22,15 @@ type Container interface {
 
 // Command is one command inside the container.
 type Command struct {
-	Args   []string  // argv: never holds a secret
-	Env    []string  // KEY=value, added to the container's own
-	User   string    // empty: the container's own
-	Stdin  io.Reader // nil: none. An error from Stdin other than io.EOF ends the command and is returned.
-	Stdout io.Writer // nil: discarded
-	Stderr io.Writer // nil: only the tail, for the error
+	Args []string // argv: never holds a secret
+	Env  []string // KEY=value, added to the container's own
+	// OwnArgs names a variable that is given the container's own command line as it was configured, an argument a
+	// line. It may hold a secret, and goes from the engine straight back into the container. Empty: not wanted.
+	OwnArgs string
+	User    string    // empty: the container's own
+	Stdin   io.Reader // nil: none. An error from Stdin other than io.EOF ends the command and is returned.
+	Stdout  io.Writer // nil: discarded
+	Stderr  io.Writer // nil: only the tail, for the error
 }
 
 // HelperCommand is one operation of the helper program (see runner/helper) on paths of the container.

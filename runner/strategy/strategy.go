@@ -2,6 +2,7 @@ package strategy
 
 import (
 	"context"
+	"errors"
 	"io"
 )
 
@@ -20,8 +21,13 @@ type Strategy interface {
 // Recoverer is a strategy whose restore can leave something behind when the appliance dies in the middle.
 type Recoverer interface {
 	// Recover finishes or undoes the restore that opt.Token names, and is harmless when there is nothing to do.
+	// ErrOldStateGone says that neither is possible.
 	Recover(ctx context.Context, c Container, opt Options) error
 }
+
+// ErrOldStateGone is wrapped by the error of a restore, or of its recovery, that had to remove the old state first and
+// did not get to the new one: nothing can be undone.
+var ErrOldStateGone = errors.New("the old state is gone, and the new one is not whole")
 
 // Versioner is a strategy that can ask its engine for its version before anything is changed.
 type Versioner interface {
