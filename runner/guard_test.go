@@ -3,6 +3,7 @@ package runner
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -75,7 +76,8 @@ func contentEntry() strategy.Entry {
 func TestStream_StorageThatHangsDoesNotKeepTheContainerPastTheTimeout(t *testing.T) {
 	r, _, _ := storage(t)
 	disk := &hangingDisk{began: make(chan struct{}), back: make(chan struct{})}
-	fs.Register(&fs.RegInfo{Name: "hangingdisk", NewFs: func(ctx context.Context, _, root string, _ configmap.Mapper) (fs.Fs, error) {
+	kind := "hanging" + strings.ToLower(rand.Text()[:8]) // rclone forgets none, and the test may run again
+	fs.Register(&fs.RegInfo{Name: kind, NewFs: func(ctx context.Context, _, root string, _ configmap.Mapper) (fs.Fs, error) {
 		folder, err := fs.NewFs(ctx, root)
 		if err != nil {
 			return nil, err
@@ -84,7 +86,7 @@ func TestStream_StorageThatHangsDoesNotKeepTheContainerPastTheTimeout(t *testing
 		disk.features.PutStream = disk.PutStream
 		return disk, nil
 	}})
-	targets, err := target.Load(t.Context(), target.Config{Paths: map[string]string{"nas": ":hangingdisk:" + t.TempDir()}})
+	targets, err := target.Load(t.Context(), target.Config{Paths: map[string]string{"nas": ":" + kind + ":" + t.TempDir()}})
 	if err != nil {
 		t.Fatal(err)
 	}
