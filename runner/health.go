@@ -33,7 +33,7 @@ func (r *Runner) Health(ctx context.Context) Health {
 	}
 	h.addOverdue(r.overdue(ask))
 	entries, err := r.cfg.Store.Journal(ask)
-	h.addJournal(slices.DeleteFunc(entries, func(e store.Entry) bool { return r.held.has(e.ID) }), err, r.now())
+	h.addJournal(slices.DeleteFunc(entries, func(e store.Entry) bool { return r.held.has(e.ID) }), err)
 	if until := r.PausedUntil(); !until.IsZero() {
 		h.Paused = until.Format(time.RFC3339)
 	}
@@ -52,15 +52,15 @@ func (h *Health) addOverdue(overdue []string, err error) {
 }
 
 // addJournal says what waits to be brought back, though nobody holds it any more.
-func (h *Health) addJournal(entries []store.Entry, err error, now time.Time) {
+func (h *Health) addJournal(entries []store.Entry, err error) {
 	if err != nil {
 		return // the store's trouble is already among the reasons
 	}
 	for _, e := range entries {
-		switch {
-		case e.Kind == journalRestore:
+		switch e.Kind {
+		case journalRestore:
 			h.Reasons = append(h.Reasons, fmt.Sprintf("a restore of %s/%s was cut short and could not be recovered yet; it is tried again every half minute", e.Project, e.Service))
-		case e.Kind == journalStopped || e.Kind == journalPaused:
+		case journalStopped, journalPaused:
 			h.Reasons = append(h.Reasons, fmt.Sprintf("%s/%s was %s by a run and could not be brought back yet; it is tried again every half minute", e.Project, e.Service, e.Kind))
 		}
 	}

@@ -197,17 +197,14 @@ func (r *Runner) recoverAll(ctx context.Context) error {
 		r.log.Warn().Str("job", run.JobID()).Str("run", run.ID).Msg("a run was interrupted by the appliance's last end")
 	}
 	r.interrupted = runs
-	return nil
+	r.waiting, err = r.cfg.Store.QueuedRuns(ctx)
+	return err
 }
 
 // requeue queues again what waited when the last process ended, and catches up a scheduled run that died, once.
 func (r *Runner) requeue(ctx context.Context) {
 	plan := r.Snapshot()
-	waiting, err := r.cfg.Store.QueuedRuns(ctx)
-	if err != nil {
-		r.log.Error().Err(err).Msg("read queued runs")
-	}
-	for _, run := range waiting {
+	for _, run := range r.waiting {
 		if job, ok := plan.find(run.JobID()); ok {
 			r.submit(run.ID, job)
 			continue

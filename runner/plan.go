@@ -76,13 +76,3 @@ func (p Plan) find(id string) (labels.Job, bool) {
 	}
 	return p.Jobs[i], true
 }
-
-// service is the service with this identity.
-func (p Plan) service(project, name string) (labels.Service, bool) {
-	for _, svc := range p.Services {
-		if svc.Identity == (labels.Identity{Project: project, Service: name}) {
-			return svc, true
-		}
-	}
-	return labels.Service{}, false
-}

@@ -118,7 +118,7 @@ func decide(runs []store.Run, targetName string, policy retention.Policy, now ti
 	newestSafety := true
 	for _, run := range runs { // newest first
 		a, ok := artifactOn(run, targetName)
-		if !ok || !a.Held() && !(due && a.State == store.Due) {
+		if !ok || !a.Held() && (!due || a.State != store.Due) {
 			continue
 		}
 		d := pruneDecision{run: run, artifact: a}

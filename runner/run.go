@@ -27,6 +27,9 @@ func (r *Runner) execute(ctx context.Context, id string, job labels.Job) {
 		r.log.Error().Err(err).Str("run", id).Msg("read a queued run")
 		return
 	}
+	if run.State != store.Queued {
+		return // done already
+	}
 	if current, ok := r.Snapshot().find(job.ID()); ok {
 		job = current // the labels may have changed while it waited
 	}
@@ -98,7 +101,7 @@ func (r *Runner) finish(ctx context.Context, run *store.Run, err error) {
 		run.State = store.Failed
 		var told error
 		run.Cause, told = causeOf(ctx, err)
-		if run.Error = told.Error(); told != err {
+		if run.Error = told.Error(); run.Error != err.Error() {
 			run.Error += " (it met: " + err.Error() + ")"
 		}
 		if run.Cause == causeShutdown {

@@ -37,6 +37,7 @@ type Runner struct {
 	settling  sync.Mutex // one settleRun at a time
 
 	interrupted  []store.Run // of the last process, settled by recoverAll
+	waiting      []store.Run // queued by the last process
 	toldProblems map[store.Problem]bool
 }
 

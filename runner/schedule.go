@@ -59,8 +59,8 @@ func (c *clock) set(ctx context.Context, jobs []labels.Job) error {
 	var errs []error
 	for _, job := range jobs {
 		entry := c.entries[job.ID()]
-		if print := job.Schedule.Spec + " " + job.Schedule.Timezone() + " " + job.Jitter.String(); entry == nil || entry.print != print {
-			entry = &tickEntry{print: print}
+		if timing := job.Schedule.Spec + " " + job.Schedule.Timezone() + " " + job.Jitter.String(); entry == nil || entry.print != timing {
+			entry = &tickEntry{print: timing}
 			entry.tick, entry.at = c.next(job, last[job.ID()], now)
 			errs = append(errs, c.store.SetTick(ctx, job.ID(), time.Time{}, entry.at))
 		}

@@ -18,7 +18,7 @@ import (
 func (r *Runner) seen(ctx context.Context, infos []strategy.Info) {
 	plan := MakePlan(r.cfg.Decoder, infos, Scope{Projects: r.cfg.Projects, Local: r.isLocal}, r.now())
 	r.plan.Store(&plan)
-	if err := r.record(ctx, plan, infos); err != nil {
+	if err := r.record(ctx, plan); err != nil {
 		r.log.Error().Err(err).Msg("record what the labels say")
 		r.storeErr.Store(err.Error())
 		return
@@ -36,7 +36,7 @@ func (r *Runner) isLocal(name string) bool {
 }
 
 // record keeps the snapshot in the store, with an event for everything that changed.
-func (r *Runner) record(ctx context.Context, plan Plan, infos []strategy.Info) error {
+func (r *Runner) record(ctx context.Context, plan Plan) error {
 	known, err := r.cfg.Store.Jobs(ctx, true)
 	if err != nil {
 		return fmt.Errorf("read known jobs: %w", err)
@@ -52,7 +52,7 @@ func (r *Runner) serviceRows(plan Plan) []store.Service {
 	rows := make([]store.Service, 0, len(plan.Services))
 	for _, svc := range plan.Services {
 		rows = append(rows, store.Service{
-			Project: svc.Project, Service: svc.Identity.Service, Container: svc.Container.Name, Image: svc.Container.Image,
+			Project: svc.Project, Service: svc.Service, Container: svc.Container.Name, Image: svc.Container.Image,
 			Strategy: svc.Detected, Stateful: svc.Stateful, SeenAt: plan.At,
 		})
 	}
@@ -72,7 +72,7 @@ func jobRows(plan Plan, known []store.Job) []store.Job {
 	}
 	for _, svc := range plan.Services {
 		for i, name := range svc.Refused {
-			id := svc.Project + "/" + svc.Identity.Service + "/" + name
+			id := svc.Project + "/" + svc.Service + "/" + name
 			rows = append(rows, refusedRow(svc.Identity, name, svc.RefusedRPO[i], before[id]))
 		}
 	}

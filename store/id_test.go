@@ -14,7 +14,7 @@ func TestNewID_ShapeAndOrder(t *testing.T) {
 		var all []string
 		for range 100 {
 			all = append(all, NewID())
-			time.Sleep(time.Millisecond) // of the bubble's clock
+			<-time.After(time.Millisecond) // of the bubble's clock
 		}
 		if !slices.IsSorted(all) {
 			t.Error("ids do not sort by time")

@@ -21,7 +21,7 @@ var embedded embed.FS
 func migrations() fs.FS {
 	sub, err := fs.Sub(embedded, "migrations")
 	if err != nil {
-		panic(err) // the folder is part of the program
+		panic(err) //nolint:forbidigo // the folder is part of the program
 	}
 	return sub
 }

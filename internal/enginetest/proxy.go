@@ -35,7 +35,7 @@ var apiVersion = regexp.MustCompile(`^/v1\.[0-9]+`)
 func NewProxy(t testing.TB, rules ...string) *Proxy {
 	t.Helper()
 	Require(t)
-	dir, err := os.MkdirTemp("", "proxy") // a test's own folder may be too long for a socket's address
+	dir, err := os.MkdirTemp("", "proxy") //nolint:usetesting // a test's own folder may be too long for a socket's address
 	if err != nil {
 		t.Fatalf("make proxy folder: %v", err)
 	}

@@ -59,7 +59,7 @@ func (x *extractor) run() error {
 			return context.Cause(x.ctx)
 		}
 		h, err := x.tar.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return x.pop(0)
 		}
 		if err != nil {
@@ -232,7 +232,7 @@ func (x *extractor) closeAll() {
 
 func (x *extractor) newFolder(t *tree, rel string, dir int, name string, h *header) error {
 	err := unix.Mkdirat(dir, name, 0o700)
-	if err != nil && !(t.implicit && errors.Is(err, unix.EEXIST)) {
+	if err != nil && (!t.implicit || !errors.Is(err, unix.EEXIST)) {
 		return exists(err)
 	}
 	fd, err := openBeneath(dir, name, unix.O_RDONLY|unix.O_DIRECTORY)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sys/unix"
@@ -33,12 +34,14 @@ func stageName(token string, r Root) string {
 	return fmt.Sprintf("%s%s-%08x", StagingPrefix, token, uint32(xxhash.Sum64String(r.member())))
 }
 
+const tokenLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
 func checkToken(token string) error {
 	if token == "" || len(token) > 64 {
 		return fmt.Errorf("restore token %q: must have 1 to 64 characters", token)
 	}
 	for _, c := range []byte(token) {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+		if !strings.ContainsRune(tokenLetters, rune(c)) {
 			return fmt.Errorf("restore token %q: may hold letters, digits, - and _ only", token)
 		}
 	}

@@ -96,14 +96,15 @@ func (r *reader) smallFile(b *batch, it *item, fd int, before *unix.Stat_t) (lat
 	}
 	h.size, h.stored = int64(n), int64(n)
 	if list, ok := extents(fd, &after); ok && int64(n) == after.Size {
-		return false, r.smallSparse(b, h, list)
+		r.smallSparse(b, h, list)
+		return false, nil
 	}
 	b.buf = appendPadded(h.append(b.buf), r.small[:n])
 	b.tally.add(tally{entries: 1, bytes: h.size})
 	return false, nil
 }
 
-func (r *reader) smallSparse(b *batch, h *header, list []extent) error {
+func (r *reader) smallSparse(b *batch, h *header, list []extent) {
 	body := appendMap(nil, list, h.size)
 	for _, e := range list {
 		body = append(body, r.small[e.off:e.off+e.len]...)
@@ -111,7 +112,6 @@ func (r *reader) smallSparse(b *batch, h *header, list []extent) error {
 	h.sparse, h.stored = true, int64(len(body))
 	b.buf = appendPadded(h.append(b.buf), body)
 	b.tally.add(tally{entries: 1, bytes: h.size})
-	return nil
 }
 
 func changed(a, b *unix.Stat_t) bool { return a.Size != b.Size || a.Mtim != b.Mtim }

@@ -86,7 +86,7 @@ func TestArchive_StockTarReadsIt(t *testing.T) {
 	r := tar.NewReader(bytes.NewReader(data))
 	for {
 		h, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		must(t, err)

@@ -26,7 +26,7 @@ func (s swapper) phase(p *place, phase string) error {
 func (s swapper) forward(p *place) error {
 	for {
 		var err error
-		next := ""
+		var next string
 		switch p.state.Phase {
 		case phaseReady:
 			next = phaseOut
@@ -65,7 +65,7 @@ func (s swapper) finish(p *place) error {
 func (s swapper) back(p *place) error {
 	for {
 		var err error
-		next := ""
+		var next string
 		switch p.state.Phase {
 		case phaseDone, phaseIn:
 			next = phaseUndoIn
