@@ -12,8 +12,6 @@ import (
 	"testing"
 )
 
-const defaultMirror = "http://deb.debian.org/debian"
-
 // BaseImage is a small Debian: the official one, or one made by debootstrap.
 func BaseImage(t testing.TB) string {
 	t.Helper()
@@ -52,7 +50,11 @@ func bootstrap(ctx context.Context, suite, image string) error {
 	}
 	defer os.RemoveAll(dir)
 	root := filepath.Join(dir, "root")
-	if _, err := command(ctx, nil, nil, "debootstrap", "--variant=minbase", suite, root, mirror()); err != nil {
+	args := []string{"--variant=minbase", suite, root}
+	if from := mirror(); from != "" {
+		args = append(args, from)
+	}
+	if _, err := command(ctx, nil, nil, "debootstrap", args...); err != nil {
 		return fmt.Errorf("make image %s: %w", image, err)
 	}
 	script := `rm -rf "$1"/var/cache/apt/archives/*.deb "$1"/var/lib/apt/lists/* && tar -C "$1" -c . | docker import - "$2"`
@@ -76,7 +78,7 @@ func installDebootstrap(ctx context.Context) error {
 	return nil
 }
 
-// mirror is where this machine itself gets Debian's packages from.
+// mirror is where this machine itself gets Debian's packages from; empty: debootstrap's own default.
 func mirror() string {
 	files, _ := filepath.Glob("/etc/apt/sources.list.d/*")
 	for _, name := range append([]string{"/etc/apt/sources.list"}, files...) {
@@ -84,7 +86,7 @@ func mirror() string {
 			return found
 		}
 	}
-	return defaultMirror
+	return ""
 }
 
 func mirrorIn(name string) string {
