@@ -3,7 +3,6 @@ package runner
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -15,33 +14,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rclone/rclone/fs"
-	"github.com/rclone/rclone/fs/config/configmap"
 	"github.com/rs/zerolog"
 
 	"github.com/simpledeploy/backup/labels"
 	"github.com/simpledeploy/backup/runner/retention"
 	"github.com/simpledeploy/backup/runner/strategy"
 	"github.com/simpledeploy/backup/runner/target"
+	"github.com/simpledeploy/backup/runner/target/hangtest"
 	"github.com/simpledeploy/backup/runner/transform"
 	"github.com/simpledeploy/backup/store"
 )
-
-// hangingDisk is a folder whose writes do not return, as those of a dead network mount.
-type hangingDisk struct {
-	fs.Fs
-	features fs.Features
-	began    chan struct{}
-	back     chan struct{}
-}
-
-func (h *hangingDisk) Features() *fs.Features { return &h.features }
-
-func (h *hangingDisk) PutStream(context.Context, io.Reader, fs.ObjectInfo, ...fs.OpenOption) (fs.Object, error) {
-	close(h.began)
-	<-h.back
-	return nil, errors.New("the mount came back without its files")
-}
 
 // endless dumps until nobody takes it any more.
 type endless struct{ strategy.Strategy }
@@ -75,18 +57,8 @@ func contentEntry() strategy.Entry {
 
 func TestStream_StorageThatHangsDoesNotKeepTheContainerPastTheTimeout(t *testing.T) {
 	r, _, _ := storage(t)
-	disk := &hangingDisk{began: make(chan struct{}), back: make(chan struct{})}
-	kind := "hanging" + strings.ToLower(rand.Text()[:8]) // rclone forgets none, and the test may run again
-	fs.Register(&fs.RegInfo{Name: kind, NewFs: func(ctx context.Context, _, root string, _ configmap.Mapper) (fs.Fs, error) {
-		folder, err := fs.NewFs(ctx, root)
-		if err != nil {
-			return nil, err
-		}
-		disk.Fs, disk.features = folder, *folder.Features()
-		disk.features.PutStream = disk.PutStream
-		return disk, nil
-	}})
-	targets, err := target.Load(t.Context(), target.Config{Paths: map[string]string{"nas": ":" + kind + ":" + t.TempDir()}})
+	disk, path := hangtest.New(t.TempDir())
+	targets, err := target.Load(t.Context(), target.Config{Paths: map[string]string{"nas": path}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,14 +77,14 @@ func TestStream_StorageThatHangsDoesNotKeepTheContainerPastTheTimeout(t *testing
 		})
 		ended <- err
 	}()
-	<-disk.began
+	<-disk.Began
 	timeout(&timeoutError{"the job's timeout has passed"})
 	select {
 	case <-released:
 	case <-time.After(10 * time.Second):
 		t.Error("the container is held as long as the storage hangs")
 	}
-	close(disk.back)
+	close(disk.Back)
 	if err := <-ended; err == nil {
 		t.Error("a stream that was cut short ended well")
 	}
