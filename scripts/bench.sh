@@ -118,8 +118,12 @@ compare() {
 }
 
 mkdir -p "$DIR/data" "$DIR/plain"
-base=${APP_IMAGE:-busybox:1.37}
+base=${APP_IMAGE:-busybox:1.37} postgres=${POSTGRES_IMAGE:-postgres:17}
 have "$base" || base=debian:bookworm-slim
+if ! have "$base" || { wanted postgres && ! have "$postgres"; }; then
+  say "no registry gives $base and $postgres: building images of that name from Debian's packages"
+  go run ./internal/enginetest/cmd/testimages >/dev/null
+fi
 
 for set in mixed small; do
   wanted $set || continue
@@ -130,8 +134,6 @@ for set in mixed small; do
 done
 
 if wanted postgres; then
-  postgres=${POSTGRES_IMAGE:-postgres:17}
-  have "$postgres" || go run ./internal/enginetest/cmd/testimages >/dev/null
   options=(-e POSTGRES_PASSWORD=bench -e POSTGRES_DB=bench -v "$DIR/data/pg:/var/lib/postgresql/data" --shm-size 256m)
   service pg postgres "$postgres"
   until docker exec "$PROJECT-pg" pg_isready -q -h 127.0.0.1 -U postgres -d bench; do sleep 1; done
