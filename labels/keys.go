@@ -126,8 +126,8 @@ func howKeys() []Key {
 			Available: true, Env: true, fallback: "zstd", set: setCompression, Doc: "How the stream is compressed."},
 		{Name: "encryption", Values: "`age`, `none`", Default: "none", Available: true, Env: true, fallback: "none", set: setEncryption,
 			later: []string{"age"}, Doc: "How the stream is encrypted."},
-		{Name: "group", Values: "a name", Default: "none", Env: true, set: setGroup,
-			Doc: "Jobs of one project with the same group and schedule are one restore point."},
+		{Name: "group", Values: "a name", Default: "none", Available: true, Env: true, set: setGroup,
+			Doc: "Jobs of one project with the same group are one restore point: what they hold is held together while all of them are read. They have one schedule, timezone and jitter. See [groups](../groups.md)."},
 	}
 }
 

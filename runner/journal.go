@@ -68,7 +68,7 @@ func (r *Runner) queueReplay(ctx context.Context) error {
 				locks = append(locks, e.Project+"/"+e.Service)
 			}
 		}
-		r.queue.submit(&task{id: id, job: job, locks: locks, free: true, do: func(ctx context.Context) {
+		r.queue.submit(&task{id: id, jobs: []string{job}, locks: locks, free: true, do: func(ctx context.Context) {
 			if err := r.replay(ctx, left); err != nil {
 				r.log.Error().Err(err).Msg("replay the journal")
 			}

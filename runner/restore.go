@@ -48,7 +48,7 @@ func (r *Runner) StartRestore(ctx context.Context, req RestoreRequest) (string, 
 	}
 	r.restoring.Store(row.RunID, row.ID)
 	r.progress.start(row.ID, "queued", row.RawBytes, r.now())
-	if !r.queue.submit(&task{id: row.ID, job: "restore/" + row.ID, locks: locks, free: true, do: func(ctx context.Context) { r.executeRestore(ctx, row, req) }}) {
+	if !r.queue.submit(&task{id: row.ID, jobs: []string{"restore/" + row.ID}, locks: locks, free: true, do: func(ctx context.Context) { r.executeRestore(ctx, row, req) }}) {
 		return "", &RefusedError{Why: errShutdown.Error()}
 	}
 	return row.ID, nil
