@@ -34,6 +34,12 @@ type Versioner interface {
 	Version(ctx context.Context, c Container, opt Options) (string, error)
 }
 
+// Namer is a strategy whose raw form's extension depends on the job or on what it finds.
+type Namer interface {
+	// Extension is the extension of what Dump will write: ".db", ".tar".
+	Extension(ctx context.Context, c Container, opt Options) (string, error)
+}
+
 // Options are a job's settings as far as strategies care.
 type Options struct {
 	Token        string   // id of the run or restore: names staging places, never reused
@@ -46,6 +52,7 @@ type Options struct {
 	Size         int64 // bytes of the raw stream that Restore is given; 0: unknown
 
 	DumpCommand, RestoreCommand string
+	Extension                   string // of the raw form, where the job names one
 }
 
 // Report is what a strategy has to tell beyond the bytes.
