@@ -38,6 +38,8 @@ type Runner struct {
 
 	interrupted  []store.Run // of the last process, settled by recoverAll
 	waiting      []store.Run // queued by the last process
+
+	interruptedGroups []store.GroupRun
 	toldProblems map[store.Problem]bool
 }
 

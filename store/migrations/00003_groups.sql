@@ -20,11 +20,11 @@ CREATE TABLE group_runs (
 ) STRICT;
 CREATE INDEX group_runs_by_time ON group_runs (queued_at, id);
 CREATE INDEX group_runs_by_name ON group_runs (project, name, queued_at, id);
-CREATE INDEX group_runs_open ON group_runs (queued_at) WHERE state IN ('queued', 'running');
+CREATE INDEX group_runs_open ON group_runs (queued_at, id) WHERE state IN ('queued', 'running');
 
 -- Empty where a run was made by itself.
 ALTER TABLE runs ADD COLUMN group_run TEXT NOT NULL DEFAULT '';
-CREATE INDEX runs_by_group ON runs (group_run, id) WHERE group_run <> '';
+CREATE INDEX runs_by_group ON runs (group_run, project, service, job, id) WHERE group_run <> '';
 
 -- A restore of a group run is a restore without a run of its own; those of its members are part of it.
 ALTER TABLE restores ADD COLUMN group_run TEXT NOT NULL DEFAULT '';
