@@ -29,16 +29,16 @@ type Strategy struct {
 // Service is everything that the labels of one service say.
 type Service struct {
 	Identity
-	Container  Container       // the one that is backed up: the lowest replica
-	Replicas   []Container     // all of that identity, the chosen one first
-	Detected   string          // strategy that the image suggests, available or not; empty: none
-	Suggested  []string        // strategies that fit, each with its reason
-	Stateful   bool            // keeps state worth a backup
-	OptedOut   bool            // its owner wants no backup: enable is false for all that is declared
-	Jobs       []Job           // those that can run
-	Refused    []Refused // declared, but refused by Problems
-	Problems   []Problem
-	Warnings   []Warning
+	Container Container   // the one that is backed up: the lowest replica
+	Replicas  []Container // all of that identity, the chosen one first
+	Detected  string      // strategy that the image suggests, available or not; empty: none
+	Suggested []string    // strategies that fit, each with its reason
+	Stateful  bool        // keeps state worth a backup
+	OptedOut  bool        // its owner wants no backup: enable is false for all that is declared
+	Jobs      []Job       // those that can run
+	Refused   []Refused   // declared, but refused by Problems
+	Problems  []Problem
+	Warnings  []Warning
 }
 
 // Refuse notes a job as one that is declared and does not run. The Problem that says why is the caller's.

@@ -186,16 +186,18 @@ func (r *Runner) prepareMember(ctx context.Context, m *groupMember, held bool) {
 	r.progress.phase(m.run.ID, "waiting for the group")
 }
 
-// holdGroup holds what the members hold, each for itself, so that one that cannot be held fails alone. A container
-// that is stopped for one member is not paused for another. The returned function brings all back, in reverse, and
-// does its work once.
+// holdGroup holds what the members hold, all in one, so that what depends on one another goes down and comes back in
+// the right order. When that fails each is held for itself, so that a member that cannot be held fails alone. The
+// returned function brings all back and does its work once.
 func (r *Runner) holdGroup(ctx context.Context, row *store.GroupRun, members []*groupMember) func() error {
 	var holding []*groupMember
-	for _, how := range []string{"stop", "pause"} {
-		for _, m := range members {
-			if m.err == nil && m.job.Quiesce == how {
-				holding = append(holding, m)
-			}
+	for _, m := range members {
+		if m.job.Holds() {
+			// It may be another container by now. Nothing is held yet, so that this is not a failed hold.
+			m.phase(ctx, func(ctx context.Context) error { return r.findSource(ctx, m.b) })
+		}
+		if m.job.Holds() && m.err == nil {
+			holding = append(holding, m)
 		}
 	}
 	if len(holding) == 0 {
@@ -203,12 +205,10 @@ func (r *Runner) holdGroup(ctx context.Context, row *store.GroupRun, members []*
 	}
 	row.HeldAt = r.now()
 	r.progress.phase(row.ID, "holding containers")
-	var releases []func() error
+	releases := r.holdTogether(ctx, row.ID, holding)
 	for _, m := range holding {
-		release, err := r.holdMember(ctx, row.ID, m)
-		releases = append(releases, release)
-		if err != nil {
-			m.fail(ctx, failed(causeHold, false, errors.Join(err, release())))
+		if m.b.info.State == "running" {
+			m.b.info.State = "held" // so that nobody takes it for one that went away
 		}
 	}
 	return sync.OnceValue(func() error {
@@ -224,17 +224,32 @@ func (r *Runner) holdGroup(ctx context.Context, row *store.GroupRun, members []*
 	})
 }
 
-// holdMember looks the container up anew: it may be another one by now, or another member may have stopped it, and then
-// brings it back.
-func (r *Runner) holdMember(ctx context.Context, id string, m *groupMember) (func() error, error) {
-	if err := r.findSource(ctx, m.b); err != nil {
-		return func() error { return nil }, err
+// holdTogether returns how to bring back what it held.
+func (r *Runner) holdTogether(ctx context.Context, id string, holding []*groupMember) (releases []func() error) {
+	var all []member
+	for _, m := range holding {
+		all = append(all, m.b.members()...)
 	}
-	release, err := r.holdMembers(ctx, id, m.b.members())
+	release, err := r.holdMembers(ctx, id, all)
 	if err == nil {
-		m.b.info.State = "held" // so that nobody takes it for one that went away
+		return []func() error{release}
 	}
-	return release, err
+	if back := release(); len(holding) == 1 || ctx.Err() != nil || back != nil {
+		for _, m := range holding {
+			m.fail(ctx, failed(causeHold, false, errors.Join(err, back)))
+		}
+		return nil
+	}
+	r.log.Warn().Err(err).Str("run", id).Msg("the containers of a group could not be held together; trying each by itself")
+	for _, m := range holding {
+		release, err := r.holdMembers(ctx, id, m.b.members())
+		if err != nil {
+			m.fail(ctx, failed(causeHold, false, errors.Join(err, release())))
+			continue
+		}
+		releases = append(releases, release)
+	}
+	return releases
 }
 
 // dumpMember streams one member. A target that fails in the middle gives way to the next one at once: others are held

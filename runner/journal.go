@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ const cleanupPatience = 24 * time.Hour
 
 // restoreNote is what a restore's journal entry must know to be finished or undone later.
 type restoreNote struct {
+	Restore  string           `json:"restore,omitempty"` // its id; that of the entry is the whole's where it is part of one
 	Strategy string           `json:"strategy"`
 	Options  strategy.Options `json:"options"`
 }
@@ -136,8 +138,9 @@ func (r *Runner) recoverRestore(ctx context.Context, e store.Entry) error {
 // giveUpRestore says loudly that a restore died whose strategy cannot be finished or undone: the service may be
 // between two states, and the safety backup is the way back.
 func (r *Runner) giveUpRestore(ctx context.Context, e store.Entry, note restoreNote) error {
-	text := fmt.Sprintf("the restore %s of %s/%s was cut short, and %s cannot be rolled back: restore again", e.RunID, e.Project, e.Service, note.Strategy)
-	if row, err := r.cfg.Store.Restore(ctx, e.RunID); err == nil && row.SafetyRun != "" {
+	id := cmp.Or(note.Restore, e.RunID)
+	text := fmt.Sprintf("the restore %s of %s/%s was cut short, and %s cannot be rolled back: restore again", id, e.Project, e.Service, note.Strategy)
+	if row, err := r.cfg.Store.Restore(ctx, id); err == nil && row.SafetyRun != "" {
 		text += "; what was there before is in run " + row.SafetyRun
 	}
 	r.log.Error().Str("service", e.Project+"/"+e.Service).Msg(text)

@@ -29,7 +29,7 @@ type clock struct {
 	mu      sync.Mutex
 	entries map[string]*tickEntry // by unit
 	jobs    map[string]*tickEntry // by job
-	last    time.Time // when it was looked at last
+	last    time.Time             // when it was looked at last
 	wake    chan struct{}
 }
 

@@ -92,9 +92,9 @@ func (r Run) JobID() string { return r.Project + "/" + r.Service + "/" + r.Job }
 type GroupRun struct {
 	ID, Instance, Project, Name string
 
-	Trigger, State, Cause, Error                   string
-	ScheduledFor, QueuedAt, StartedAt, FinishedAt  time.Time
-	HeldAt, ReleasedAt /* what the members hold */ time.Time
+	Trigger, State, Cause, Error                  string
+	ScheduledFor, QueuedAt, StartedAt, FinishedAt time.Time
+	HeldAt, ReleasedAt/* what the members hold */ time.Time
 
 	Refused  []string // job ids: declared members that a problem with their labels keeps out
 	Warnings []string
