@@ -68,6 +68,7 @@ type PlanView struct {
 // NextRun is one job's next run in words.
 type NextRun struct {
 	Job             string    `json:"job"`
+	Group           string    `json:"group,omitempty"` // runs together with the other jobs of it
 	Strategy        string    `json:"strategy"`
 	Schedule        string    `json:"schedule"` // in words
 	At              time.Time `json:"at,omitzero"`
