@@ -34,6 +34,12 @@ type Versioner interface {
 	Version(ctx context.Context, c Container, opt Options) (string, error)
 }
 
+// RestoreChecker is a strategy that can restore only what its options let it.
+type RestoreChecker interface {
+	// CanRestore says what is missing, with the remedy. It is asked before anything is begun.
+	CanRestore(opt Options) error
+}
+
 // Options are a job's settings as far as strategies care.
 type Options struct {
 	Token        string   // id of the run or restore: names staging places, never reused
@@ -46,6 +52,7 @@ type Options struct {
 	Size         int64 // bytes of the raw stream that Restore is given; 0: unknown
 
 	DumpCommand, RestoreCommand string
+	Extension                   string // of what DumpCommand writes; empty: the strategy's own
 }
 
 // Report is what a strategy has to tell beyond the bytes.
