@@ -2,10 +2,8 @@ package runner
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/simpledeploy/backup/labels"
 	"github.com/simpledeploy/backup/runner/strategy"
@@ -14,125 +12,95 @@ import (
 	"github.com/simpledeploy/backup/store"
 )
 
+// backup is one attempt of one job on its way through its phases: prepare, hold, dump, seal. They are apart so that
+// the members of a group can be taken through each of them together.
+type backup struct {
+	run         *store.Run
+	job         labels.Job
+	entry       strategy.Entry
+	info        strategy.Info
+	container   strategy.Container
+	options     strategy.Options
+	dst         *target.Target
+	key         target.Key
+	extension   string // of the raw form
+	compression transform.Compression
+	out         streamed // what the dump left; sealed or cleaned up
+}
+
 // attempt makes one backup on the first target of order that is fit to take it. On success the run holds the
 // artifact; on failure nothing of it is listed anywhere.
 func (r *Runner) attempt(ctx context.Context, run *store.Run, job labels.Job, order []string) error {
-	entry, ok := r.entry(job.Strategy)
-	if !ok || !entry.Available {
-		return failed(causeStrategy, false, fmt.Errorf("strategy %s is not available in this version", job.Strategy))
-	}
-	info, err := r.resolve(ctx, job.Project, job.Service)
+	b, err := r.prepare(ctx, run, job, order)
 	if err != nil {
+		return err
+	}
+	if err := r.holdAndDump(ctx, b); err != nil {
+		return err
+	}
+	return r.seal(ctx, b)
+}
+
+// holdAndDump holds the container if asked, and lets it go as soon as its dump has ended.
+func (r *Runner) holdAndDump(ctx context.Context, b *backup) error {
+	release, err := r.holdMembers(ctx, b.run.ID, b.members())
+	if err != nil {
+		return failed(causeHold, false, errors.Join(err, release()))
+	}
+	return r.dump(ctx, b, func() error {
+		err := release()
+		b.run.ReleasedAt = r.now()
+		return err
+	})
+}
+
+// prepare finds the container and a target, and sees that they fit; nothing has been changed when it returns.
+func (r *Runner) prepare(ctx context.Context, run *store.Run, job labels.Job, order []string) (*backup, error) {
+	b := &backup{run: run, job: job, options: optionsOf(job, run.ID), compression: transform.Compression(job.Compression)}
+	if err := r.findSource(ctx, b); err != nil {
+		return nil, err
+	}
+	var err error
+	if b.dst, err = r.firstFit(ctx, job, order); err != nil {
+		return nil, err
+	}
+	if b.extension, err = extensionOf(ctx, b); err != nil {
+		return nil, failed(causeStrategy, false, fmt.Errorf("see what there is to back up: %w", err))
+	}
+	b.key = target.Key{
+		Instance: r.cfg.Store.Instance(), Project: job.Project, Service: job.Service, Job: job.Name,
+		Time: run.StartedAt, RunID: run.ID, Extension: b.extension + b.compression.Extension(),
+	}
+	return b, nil
+}
+
+// findSource looks up the strategy and the container as it is now, and sees that the one can work on the other.
+func (r *Runner) findSource(ctx context.Context, b *backup) error {
+	var ok bool
+	if b.entry, ok = r.entry(b.job.Strategy); !ok || !b.entry.Available {
+		return failed(causeStrategy, false, fmt.Errorf("strategy %s is not available in this version", b.job.Strategy))
+	}
+	var err error
+	if b.info, err = r.resolve(ctx, b.job.Project, b.job.Service); err != nil {
 		return failed(causeContainer, true, err)
 	}
-	if err := fit(entry, info); err != nil {
+	if err := fit(b.entry, b.info); err != nil {
 		return failed(causeContainer, false, err)
 	}
-	if err := r.refuseOwnData(entry, info, job.Paths); err != nil {
+	if err := r.refuseOwnData(b.entry, b.info, b.job.Paths); err != nil {
 		return failed(causeStrategy, false, err)
 	}
-	run.Container, run.Image, run.ImageDigest = info.Name, info.Image, info.ImageDigest
-	dst, err := r.firstFit(ctx, job, order)
-	if err != nil {
-		return err
-	}
-	return r.backUp(ctx, run, job, entry, info, dst)
-}
-
-// backUp holds the container if asked, streams it to dst, and commits the object with its manifest.
-func (r *Runner) backUp(ctx context.Context, run *store.Run, job labels.Job, entry strategy.Entry, info strategy.Info, dst *target.Target) error {
-	compression := transform.Compression(job.Compression)
-	key := target.Key{
-		Instance: r.cfg.Store.Instance(), Project: job.Project, Service: job.Service, Job: job.Name,
-		Time: run.StartedAt, RunID: run.ID, Extension: entry.Extension + compression.Extension(),
-	}
-	release, err := r.hold(ctx, run.ID, job, info)
-	if err != nil {
-		return failed(causeHold, false, err)
-	}
-	r.progress.phase(run.ID, "dumping")
-	out, err := r.stream(ctx, streamJob{
-		run: run.ID, entry: entry, options: optionsOf(job, run.ID), container: r.cfg.Engine.Container(info),
-		compression: compression, target: dst, key: key.String(), expect: r.lastBackup(ctx, job.ID()).StoredBytes,
-		released: func() error {
-			err := release()
-			run.ReleasedAt = r.now()
-			return err
-		},
-	})
-	run.Warnings, run.EngineVersion, run.HelperStart = out.report.Warnings, out.report.EngineVersion, out.helperStart
-	if err != nil {
-		return r.afterFailedStream(ctx, run, info, dst, key, err)
-	}
-	if run.Proof, err = json.Marshal(out.proof); err != nil {
-		return failed(causeProof, false, fmt.Errorf("encode the proof: %w", err))
-	}
-	run.RawBytes, run.RawXXH64, run.StoredBytes, run.SHA256 = out.rawBytes, out.rawXXH64, out.storedBytes, out.storedSHA256
-	if err := putManifest(ctx, dst, r.manifestOf(*run, job, entry, key)); err != nil {
-		r.cleanUp(ctx, run.ID, dst, key)
-		return failedOn(dst.Name(), err)
-	}
-	if err := r.commit(ctx, run, job, dst, key, out); err != nil {
-		r.cleanUp(ctx, run.ID, dst, key)
-		return failed(causeRecord, false, err)
-	}
+	b.container = r.cfg.Engine.Container(b.info)
+	b.run.Container, b.run.Image, b.run.ImageDigest = b.info.Name, b.info.Image, b.info.ImageDigest
 	return nil
 }
 
-// commit records the artifact, and the copies that are due from now on, all at once or not at all.
-func (r *Runner) commit(ctx context.Context, run *store.Run, job labels.Job, dst *target.Target, key target.Key, out streamed) error {
-	first := store.Artifact{
-		RunID: run.ID, Target: dst.Name(), Key: key.String(), Bytes: run.StoredBytes, SHA256: run.SHA256,
-		Hash: out.object.Hash, State: store.Present, UpdatedAt: r.now(),
+// extensionOf is the extension of the raw form: the strategy's own, or what it says of this job.
+func extensionOf(ctx context.Context, b *backup) (string, error) {
+	if namer, ok := b.entry.Strategy.(strategy.Namer); ok {
+		return namer.Extension(ctx, b.container, b.options)
 	}
-	run.Artifacts = []store.Artifact{first}
-	for _, name := range job.Targets {
-		if name != dst.Name() {
-			run.Artifacts = append(run.Artifacts, store.Artifact{
-				RunID: run.ID, Target: name, Key: key.String(), Bytes: run.StoredBytes, SHA256: run.SHA256, State: store.Due, UpdatedAt: r.now(),
-			})
-		}
-	}
-	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	if err := r.cfg.Store.CommitRun(keep, *run); err != nil {
-		run.Artifacts = nil
-		return fmt.Errorf("record the backup: %w", err)
-	}
-	return nil
-}
-
-// afterFailedStream sees to it that nothing is left on the target, and tells a container that went away in the
-// middle from a dump that failed.
-func (r *Runner) afterFailedStream(ctx context.Context, run *store.Run, info strategy.Info, dst *target.Target, key target.Key, err error) error {
-	r.cleanUp(ctx, run.ID, dst, key)
-	f, ok := errors.AsType[*failure](err)
-	if ok && f.cause != causeDump {
-		return err
-	}
-	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	now, lookErr := r.cfg.Engine.Inspect(look, info.ID)
-	switch {
-	case errors.Is(lookErr, strategy.ErrNoContainer):
-		return failed(causeContainer, true, fmt.Errorf("the container was removed during the run: %w", err))
-	case lookErr == nil && now.State != info.State && info.State == "running":
-		return failed(causeContainer, true, fmt.Errorf("the container is %s since the dump began: %w", now.State, err))
-	}
-	return err
-}
-
-// cleanUp removes what a failed attempt may have left. What cannot be removed now is kept in the journal and
-// removed later.
-func (r *Runner) cleanUp(ctx context.Context, runID string, dst *target.Target, key target.Key) {
-	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	if err := removeAttempt(clean, dst, key.Folder(), runID, key.String()); err != nil {
-		r.log.Warn().Err(err).Str("run", runID).Str("target", dst.Name()).Msg("clean up later")
-		if err := r.rememberCleanup(clean, runID, dst.Name(), key.Folder(), []string{key.String()}); err != nil {
-			r.log.Error().Err(err).Str("run", runID).Msg("record what is to be cleaned up")
-		}
-	}
+	return b.entry.Extension, nil
 }
 
 // fit says whether the strategy can work on the container as it is now.

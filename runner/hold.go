@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,13 +42,40 @@ func (h *heldTable) has(id string) bool {
 	return h.ids[id]
 }
 
-// hold quiesces the job's container as its label says and returns how to bring it back, which may be called more
-// than once and does its work once.
-func (r *Runner) hold(ctx context.Context, runID string, job labels.Job, info strategy.Info) (func() error, error) {
-	if job.Quiesce == "" || job.Quiesce == "none" {
-		return func() error { return nil }, nil
+// member is one container that a run or a restore holds.
+type member struct {
+	info  strategy.Info
+	how   string        // stop, pause; none: it is not held
+	grace time.Duration // before a kill; 0: the container's own
+}
+
+// members are what the backup holds while its files are read.
+func (b *backup) members() []member {
+	if b.job.Quiesce == "" || b.job.Quiesce == "none" {
+		return nil
 	}
-	return r.holdOne(ctx, runID, info, job.Quiesce, job.StopTimeout)
+	return []member{{info: b.info, how: b.job.Quiesce, grace: b.job.StopTimeout}}
+}
+
+// holdMembers holds containers one after the other and returns how to bring all back, in reverse; that may be called
+// more than once and does its work once. It is never nil: after an error it brings back what was held until then.
+func (r *Runner) holdMembers(ctx context.Context, id string, members []member) (func() error, error) {
+	var releases []func() error
+	release := sync.OnceValue(func() error {
+		var errs []error
+		for _, one := range slices.Backward(releases) {
+			errs = append(errs, one())
+		}
+		return errors.Join(errs...)
+	})
+	for _, m := range members {
+		one, err := r.holdOne(ctx, id, m.info, m.how, m.grace)
+		if err != nil {
+			return release, err
+		}
+		releases = append(releases, one)
+	}
+	return release, nil
 }
 
 // holdOne stops or pauses one container. Its former state is in the journal before anything happens to it, so that

@@ -8,35 +8,33 @@ import (
 	"path"
 	"strings"
 
-	"github.com/simpledeploy/backup/labels"
-	"github.com/simpledeploy/backup/runner/strategy"
 	"github.com/simpledeploy/backup/runner/target"
 	"github.com/simpledeploy/backup/runner/transform"
-	"github.com/simpledeploy/backup/store"
 )
 
-func (r *Runner) manifestOf(run store.Run, job labels.Job, entry strategy.Entry, key target.Key) target.Manifest {
+func (r *Runner) manifestOf(b *backup) target.Manifest {
+	run, job := *b.run, b.job
 	m := target.Manifest{
 		Program:  target.Program{Name: "simpledeploy-backup", Version: r.cfg.Version},
 		Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job, Run: run.ID, Trigger: run.Trigger,
-		Strategy: entry.Name, Image: run.Image, ImageDigest: run.ImageDigest, EngineVersion: run.EngineVersion,
+		Strategy: b.entry.Name, Image: run.Image, ImageDigest: run.ImageDigest, EngineVersion: run.EngineVersion,
 		ScheduledFor: run.ScheduledFor, StartedAt: run.StartedAt, FinishedAt: r.now(),
-		Key: key.String(), Stored: target.Stored{Bytes: run.StoredBytes, SHA256: run.SHA256},
-		Raw:   target.Raw{Bytes: run.RawBytes, XXH64: run.RawXXH64, Extension: entry.Extension},
+		Key: b.key.String(), Stored: target.Stored{Bytes: run.StoredBytes, SHA256: run.SHA256},
+		Raw:   target.Raw{Bytes: run.RawBytes, XXH64: run.RawXXH64, Extension: b.extension},
 		Proof: run.Proof, Databases: job.Databases, Paths: job.Paths, Exclude: job.Exclude, Labels: job.Labels, Warnings: run.Warnings,
-		Recipe: recipe(entry, job, key.String(), run),
+		Recipe: recipe(b),
 	}
-	if job.Compression.Algorithm != transform.None {
-		m.Stages = []string{job.Compression.Algorithm}
+	if b.compression.Algorithm != transform.None {
+		m.Stages = []string{b.compression.Algorithm}
 	}
 	return m
 }
 
 // recipe is how to restore by hand: check the hash, undo the stages, feed the raw form to the engine's own tool.
-func recipe(entry strategy.Entry, job labels.Job, key string, run store.Run) string {
-	file := path.Base(key)
+func recipe(backup *backup) string {
+	file := path.Base(backup.key.String())
 	undo := "cat"
-	switch job.Compression.Algorithm {
+	switch backup.compression.Algorithm {
 	case transform.Zstd:
 		undo = "zstd -dc"
 	case transform.Gzip:
@@ -44,9 +42,9 @@ func recipe(entry strategy.Entry, job labels.Job, key string, run store.Run) str
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# in the folder of %s, with the service's container running\n", file)
-	fmt.Fprintf(&b, "CONTAINER=%s\n", shellQuote(run.Container))
-	fmt.Fprintf(&b, "echo '%s  %s' | sha256sum -c - || exit 1\n", run.SHA256, file)
-	fmt.Fprintf(&b, "%s %s | {\n%s\n}\n", undo, file, strings.TrimSpace(entry.Recipe(optionsOf(job, run.ID))))
+	fmt.Fprintf(&b, "CONTAINER=%s\n", shellQuote(backup.run.Container))
+	fmt.Fprintf(&b, "echo '%s  %s' | sha256sum -c - || exit 1\n", backup.run.SHA256, file)
+	fmt.Fprintf(&b, "%s %s | {\n%s\n}\n", undo, file, strings.TrimSpace(backup.entry.Recipe(backup.options)))
 	return b.String()
 }
 

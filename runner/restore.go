@@ -110,7 +110,11 @@ func (r *Runner) restore(ctx context.Context, row *store.Restore, req RestoreReq
 			return unchanged(err)
 		}
 	}
-	release, err := r.holdAll(ctx, row.ID, c.stops)
+	members := make([]member, 0, len(c.stops))
+	for _, info := range c.stops {
+		members = append(members, member{info: info, how: "stop"})
+	}
+	release, err := r.holdMembers(ctx, row.ID, members)
 	if err != nil {
 		return errors.Join(unchanged(err), release())
 	}
@@ -199,25 +203,4 @@ func (r *Runner) readThrough(ctx context.Context, c chosen) error {
 	}
 	_, err = io.Copy(io.Discard, in)
 	return errors.Join(err, in.Close())
-}
-
-// holdAll stops containers one after the other and returns how to bring all back, in reverse. On an error the
-// returned function still brings back what was stopped.
-func (r *Runner) holdAll(ctx context.Context, id string, infos []strategy.Info) (func() error, error) {
-	var releases []func() error
-	all := func() error {
-		var errs []error
-		for i := len(releases) - 1; i >= 0; i-- {
-			errs = append(errs, releases[i]())
-		}
-		return errors.Join(errs...)
-	}
-	for _, info := range infos {
-		release, err := r.holdOne(ctx, id, info, "stop", 0)
-		if err != nil {
-			return all, err
-		}
-		releases = append(releases, release)
-	}
-	return all, nil
 }

@@ -40,6 +40,12 @@ type RestoreChecker interface {
 	CanRestore(opt Options) error
 }
 
+// Namer is a strategy whose raw form's extension depends on the job or on what it finds.
+type Namer interface {
+	// Extension is the extension of what Dump will write: ".db", ".tar".
+	Extension(ctx context.Context, c Container, opt Options) (string, error)
+}
+
 // Options are a job's settings as far as strategies care.
 type Options struct {
 	Token        string   // id of the run or restore: names staging places, never reused
