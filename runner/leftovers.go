@@ -96,8 +96,12 @@ func folderOf(run store.Run) string {
 	return target.Key{Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job}.Folder()
 }
 
-// possibleKeys are the keys that a run may have written to: its compression is not in the record.
+// possibleKeys are the keys that a run may have written to. Of one from before the record knew its key, the compression
+// has to be guessed.
 func (r *Runner) possibleKeys(run store.Run) []string {
+	if run.Key != "" {
+		return []string{run.Key}
+	}
 	entry, ok := r.entry(run.Strategy)
 	if !ok || run.StartedAt.IsZero() {
 		return nil
