@@ -225,6 +225,11 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 	}
 	c.info = info
 	c.options = r.restoreOptions(c)
+	if checker, ok := c.entry.Strategy.(strategy.RestoreChecker); ok {
+		if err := checker.CanRestore(c.options); err != nil {
+			return &RefusedError{Why: fmt.Sprintf("restore %s/%s: %v", c.project, c.service, err)}
+		}
+	}
 	if c.entry.Stop {
 		if c.stops, err = r.whomToStop(ctx, mountsOf(info, c.manifest.Paths)); err != nil {
 			return err
@@ -291,10 +296,12 @@ func major(version string) int {
 // restoreOptions are what was dumped, by the manifest, with the way in that the destination's own labels give.
 func (r *Runner) restoreOptions(c *chosen) strategy.Options {
 	opt := strategy.Options{Databases: c.manifest.Databases, Paths: c.manifest.Paths, Exclude: c.manifest.Exclude, Size: c.manifest.Raw.Bytes}
+	named := false
 	for _, job := range r.Snapshot().Jobs {
-		if job.Project == c.project && job.Service == c.service && job.Strategy == c.entry.Name {
+		if job.Project == c.project && job.Service == c.service && job.Strategy == c.entry.Name && !named {
 			opt.User, opt.PasswordEnv, opt.PasswordFile = job.User, job.PasswordEnv, job.PasswordFile
 			opt.RestoreCommand = job.RestoreCommand
+			named = job.Name == c.manifest.Job // of several jobs the backup's own knows best
 		}
 	}
 	return opt

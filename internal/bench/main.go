@@ -24,8 +24,11 @@ func main() {
 }
 
 func run(args []string, out io.Writer) error {
+	if len(args) == 3 && args[0] == "prove" {
+		return prove(args[1], args[2], out)
+	}
 	if len(args) != 2 {
-		return errors.New("want mixed DIR, small DIR or sql MIB")
+		return errors.New("want mixed DIR, small DIR, sql MIB or prove STRATEGY DUMP")
 	}
 	switch args[0] {
 	case "mixed":

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/simpledeploy/backup/runner/filetree/treetest"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -38,7 +40,7 @@ func writeGolden(t *testing.T) {
 	must(t, os.Remove(src+"/sparse-empty"))
 	must(t, os.Remove(src+"/deep/hard-large"))
 	must(t, os.Truncate(src+"/large.bin", 70<<10))
-	sparse(t, src+"/sparse-edge", 100<<10, map[int64]string{0: "a", 96 << 10: "b"})
+	treetest.Sparse(t, src+"/sparse-edge", 100<<10, map[int64]string{0: "a", 96 << 10: "b"})
 	must(t, unix.Chmod(src+"/large.bin", 0o640))
 	data, _ := archiveOf(t, ArchiveOptions{}, Root{Path: "/var/lib/app", Mount: src})
 	must(t, os.WriteFile(golden, data, 0o644))

@@ -64,7 +64,10 @@ func (s *myScanner) idle() bool { return s.state == myStart && len(s.head) == 0 
 
 func (s *myScanner) write(p []byte) error {
 	for len(p) > 0 {
-		n := s.run(p)
+		n := s.swift(p)
+		if n == 0 {
+			n = s.run(p)
+		}
 		if n > 0 {
 			s.keep(p[:n])
 			p = p[n:]
@@ -85,21 +88,15 @@ func (s *myScanner) keep(p []byte) {
 	}
 }
 
-// run is how many bytes change nothing, which is nearly all of them.
+// run is how many bytes change nothing.
 func (s *myScanner) run(p []byte) int {
 	switch s.state {
-	case myString:
-		return stringRun(p, s.quote)
 	case myName:
 		return byteRun(p, '`')
 	case myComment, myLine, myDelimiter:
 		return byteRun(p, '\n')
 	case myBlock:
 		return byteRun(p, '*')
-	case myPlain:
-		if s.seen == 0 {
-			return plainRun(p)
-		}
 	default: // one byte at a time
 	}
 	return 0
@@ -108,27 +105,6 @@ func (s *myScanner) run(p []byte) int {
 func byteRun(p []byte, b byte) int {
 	if n := bytes.IndexByte(p, b); n >= 0 {
 		return n
-	}
-	return len(p)
-}
-
-func stringRun(p []byte, quote byte) int {
-	for i, b := range p {
-		if b == quote || b == '\\' {
-			return i
-		}
-	}
-	return len(p)
-}
-
-// plainStops are the bytes below 64 that mean something outside quotes.
-const plainStops uint64 = 1<<'\'' | 1<<'"' | 1<<'(' | 1<<')' | 1<<';' | 1<<'-' | 1<<'#' | 1<<'/'
-
-func plainRun(p []byte) int {
-	for i, b := range p {
-		if b < 64 && plainStops>>b&1 != 0 || b == '`' {
-			return i
-		}
 	}
 	return len(p)
 }
@@ -145,24 +121,20 @@ func (s *myScanner) step(b byte) error {
 	switch s.state {
 	case myPlain:
 		return s.stepPlain(b)
-	case myString, myEscape, myName:
-		s.stepQuoted(b)
+	case myEscape, myName:
+		s.stepQuoted()
 		return nil
 	default:
 		return s.stepComment(b)
 	}
 }
 
-func (s *myScanner) stepQuoted(b byte) {
-	switch {
-	case s.state == myEscape:
+// stepQuoted takes the byte after a backslash, or the end of a name.
+func (s *myScanner) stepQuoted() {
+	if s.state == myEscape {
 		s.state = myString
-	case s.state == myName:
+	} else {
 		s.state = myPlain
-	case b == s.quote: // a doubled one opens the string again at once
-		s.state = myPlain
-	case !s.verbatim:
-		s.state = myEscape
 	}
 }
 

@@ -10,23 +10,13 @@ import (
 	"strings"
 )
 
-// myPrelude finds tools, user and password inside the container, where they already are. The password goes on in the
-// environment of its own processes only: never as an argument, never to us.
+// myPrelude finds the tools and the account.
 const myPrelude = `set -eu
-say() { echo "$1" >&2; exit 64; }
 tool() { for n in "$@"; do if command -v "$n" >/dev/null 2>&1; then echo "$n"; return; fi; done; }
 client=$(tool mariadb mysql)
 dump=$(tool mariadb-dump mysqldump)
 [ -n "$client" ] || say "neither mariadb nor mysql is in this image: choose an image with the client tools, or another strategy"
 [ -n "$dump" ] || say "neither mariadb-dump nor mysqldump is in this image: choose an image with the client tools, or another strategy"
-value() {
-	eval "v=\${$1:-} f=\${${1}_FILE:-}"
-	if [ -z "$v" ] && [ -n "$f" ]; then
-		[ -r "$f" ] || say "${1}_FILE names $f, which cannot be read"
-		v=$(cat "$f")
-	fi
-}
-any() { for n in "$@"; do value "$n"; [ -z "$v" ] || return 0; done; }
 any MARIADB_ROOT_USER MYSQL_ROOT_USER; root=${v:-root}
 any MARIADB_ROOT_PASSWORD MYSQL_ROOT_PASSWORD MARIADB_MASTER_ROOT_PASSWORD MYSQL_MASTER_ROOT_PASSWORD; rootpass=$v
 any MARIADB_USER MYSQL_USER; own=$v
@@ -37,18 +27,13 @@ if [ -z "$user" ]; then
 	user=$root
 	if [ -z "$rootpass$empty${SDB_PASSWORD_ENV:-}${SDB_PASSWORD_FILE:-}" ] && [ -n "$own" ] && [ -n "$ownpass" ]; then user=$own; fi
 fi
-if [ -n "${SDB_PASSWORD_ENV:-}" ]; then
-	case "$SDB_PASSWORD_ENV" in [0-9]*|*[!A-Za-z0-9_]*) say "password-env: $SDB_PASSWORD_ENV is not the name of a variable" ;; esac
-	eval "v=\${$SDB_PASSWORD_ENV:-}"
-	[ -n "$v" ] || say "password-env: the container has no variable $SDB_PASSWORD_ENV"
-elif [ -n "${SDB_PASSWORD_FILE:-}" ]; then
-	[ -r "$SDB_PASSWORD_FILE" ] || say "password-file: $SDB_PASSWORD_FILE cannot be read in the container"
-	v=$(cat "$SDB_PASSWORD_FILE")
+if named; then :
 elif [ "$user" = "$root" ]; then v=$rootpass
 elif [ "$user" = "$own" ]; then v=$ownpass
 else v=
 fi
-unset SDB_USER SDB_PASSWORD_ENV SDB_PASSWORD_FILE MYSQL_PWD MYSQL_HOST MYSQL_TCP_PORT
+forget
+unset MYSQL_PWD MYSQL_HOST MYSQL_TCP_PORT
 if [ -n "$v" ]; then
 	export MYSQL_PWD="$v" HOME=/nonexistent # a client's own file would win over the variable
 fi
@@ -69,18 +54,7 @@ type mySession struct {
 
 // run executes script behind the prelude. Arguments are "$1", "$2"…
 func (s mySession) run(ctx context.Context, script string, stdin io.Reader, stdout io.Writer, args ...string) error {
-	var env []string
-	for _, e := range [][2]string{{"SDB_USER", s.opt.User}, {"SDB_PASSWORD_ENV", s.opt.PasswordEnv}, {"SDB_PASSWORD_FILE", s.opt.PasswordFile}} {
-		if e[1] != "" {
-			env = append(env, e[0]+"="+e[1])
-		}
-	}
-	return s.c.Exec(ctx, Command{
-		Args:   append([]string{"sh", "-c", myPrelude + script, "sh"}, args...),
-		Env:    env,
-		Stdin:  stdin,
-		Stdout: stdout,
-	})
+	return runShell(ctx, s.c, s.opt, piped(stdin, stdout), myPrelude+script, args...)
 }
 
 // mySQLMode makes quoting mean the same on every server.

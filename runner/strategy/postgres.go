@@ -119,12 +119,23 @@ func (s pgServer) choose(wanted []string) (names, warnings []string, err error) 
 
 // pgRecipe restores the raw form by hand. Clients must be away: DROP DATABASE refuses while one is connected.
 func pgRecipe(opt Options) string {
-	user := `"${POSTGRES_USER:-${POSTGRESQL_USERNAME:-postgres}}"`
+	script := `p=${POSTGRESQL_PASSWORD:-${POSTGRES_PASSWORD:-}} f=${POSTGRESQL_PASSWORD_FILE:-${POSTGRES_PASSWORD_FILE:-}}
+user=${POSTGRESQL_USERNAME:-${POSTGRES_USER:-postgres}}
+if [ "$user" != postgres ] && [ -n "${POSTGRESQL_POSTGRES_PASSWORD:-}${POSTGRESQL_POSTGRES_PASSWORD_FILE:-}" ]; then
+  user=postgres p=${POSTGRESQL_POSTGRES_PASSWORD:-} f=${POSTGRESQL_POSTGRES_PASSWORD_FILE:-}
+fi
+if [ -z "$p" ] && [ -n "$f" ]; then p=$(cat "$f"); fi`
 	if opt.User != "" {
-		user = quoteShell(opt.User)
+		script += "\nuser=" + quoteShell(opt.User)
 	}
-	script := `PGPASSWORD="${POSTGRES_PASSWORD:-$(cat "${POSTGRES_PASSWORD_FILE:-/dev/null}")}" ` +
-		`PGOPTIONS="-c default_transaction_read_only=off" exec psql -X -q -v ON_ERROR_STOP=1 -U ` + user + ` -d template1 -f -`
+	if opt.PasswordEnv != "" {
+		script += "\np=${" + opt.PasswordEnv + ":-}"
+	}
+	if opt.PasswordFile != "" {
+		script += "\np=$(cat " + quoteShell(opt.PasswordFile) + ")"
+	}
+	script += `
+PGPASSWORD="$p" PGOPTIONS="-c default_transaction_read_only=off" exec psql -X -q -v ON_ERROR_STOP=1 -U "$user" -d template1 -f -`
 	return `docker exec -i "$CONTAINER" sh -c ` + quoteShell(script) + " >/dev/null"
 }
 

@@ -10,41 +10,26 @@ import (
 	"strings"
 )
 
-// pgPrelude finds user and password inside the container, where they already are, and hands them on in the
-// environment of its own processes only: never as an argument, never to us.
+// pgPrelude finds the account, by the official image's names and bitnami's.
 //
 // The shell outlives its children when it is told to end: an orphan is adopted by the container's first process, which
 // is the server itself, and that takes a child killed by a signal for a crashed backend and restarts them all.
 const pgPrelude = `set -eu
 trap 'exit 143' TERM
-say() { echo "$1" >&2; exit 64; }
 for tool in psql pg_dump pg_dumpall; do
 	command -v $tool >/dev/null 2>&1 || say "$tool is not in this image: choose an image with PostgreSQL's client tools, or another strategy"
 done
-value() {
-	eval "v=\${$1:-} f=\${${1}_FILE:-}"
-	if [ -z "$v" ] && [ -n "$f" ]; then
-		[ -r "$f" ] || say "${1}_FILE names $f, which cannot be read"
-		v=$(cat "$f")
-	fi
-}
-any() { for n in "$@"; do value "$n"; [ -z "$v" ] || return 0; done; }
-any POSTGRES_USER POSTGRESQL_USERNAME; own=${v:-postgres}
-any POSTGRES_PASSWORD POSTGRESQL_PASSWORD; pass=${v:-${PGPASSWORD:-}}
+any POSTGRESQL_USERNAME POSTGRES_USERNAME POSTGRES_USER POSTGRESQL_USER; own=${v:-postgres}
+any POSTGRESQL_PASSWORD POSTGRES_PASSWORD; pass=${v:-${PGPASSWORD:-}}
 any POSTGRESQL_POSTGRES_PASSWORD POSTGRES_POSTGRES_PASSWORD
-[ -z "$v" ] || { own=postgres; pass=$v; }
+[ -z "$v" ] || [ "$own" = postgres ] || { own=postgres; pass=$v; }
 PGUSER=${SDB_USER:-$own}
-if [ -n "${SDB_PASSWORD_ENV:-}" ]; then
-	case "$SDB_PASSWORD_ENV" in [0-9]*|*[!A-Za-z0-9_]*) say "password-env: $SDB_PASSWORD_ENV is not the name of a variable" ;; esac
-	eval "v=\${$SDB_PASSWORD_ENV:-}"
-	[ -n "$v" ] || say "password-env: the container has no variable $SDB_PASSWORD_ENV"
-elif [ -n "${SDB_PASSWORD_FILE:-}" ]; then
-	[ -r "$SDB_PASSWORD_FILE" ] || say "password-file: $SDB_PASSWORD_FILE cannot be read in the container"
-	v=$(cat "$SDB_PASSWORD_FILE")
+if named; then :
 elif [ "$PGUSER" = "$own" ]; then v=$pass; else v=; fi
-unset PGDATABASE PGSERVICE PGOPTIONS PGHOSTADDR PGPASSWORD SDB_USER SDB_PASSWORD_ENV SDB_PASSWORD_FILE
+unset PGDATABASE PGSERVICE PGOPTIONS PGHOSTADDR PGPASSWORD
+forget
 [ -z "$v" ] || export PGPASSWORD="$v"
-[ -n "${PGPORT:-}" ] || PGPORT=${POSTGRESQL_PORT_NUMBER:-5432}
+[ -n "${PGPORT:-}" ] || PGPORT=${POSTGRESQL_PORT_NUMBER:-${POSTGRES_PORT_NUMBER:-5432}}
 export PGUSER PGPORT PGCONNECT_TIMEOUT=15 LC_ALL=C
 export PGOPTIONS='-c default_transaction_read_only=off' # a database may be set to the contrary
 if [ -z "${PGHOST:-}" ] && ! pg_isready -q && pg_isready -q -h 127.0.0.1; then export PGHOST=127.0.0.1; fi
@@ -61,20 +46,9 @@ func newPgSession(c Container, opt Options, app string) pgSession { return pgSes
 
 // run executes script behind the prelude. Arguments are "$1", "$2"…
 func (s pgSession) run(ctx context.Context, script string, stdin io.Reader, stdout io.Writer, args ...string) error {
-	env := []string{"PGAPPNAME=" + s.app}
-	for name, value := range map[string]string{
-		"SDB_USER": s.opt.User, "SDB_PASSWORD_ENV": s.opt.PasswordEnv, "SDB_PASSWORD_FILE": s.opt.PasswordFile,
-	} {
-		if value != "" {
-			env = append(env, name+"="+value)
-		}
-	}
-	return s.c.Exec(ctx, Command{
-		Args:   append([]string{"sh", "-c", pgPrelude + script, "sh"}, args...),
-		Env:    env,
-		Stdin:  stdin,
-		Stdout: stdout,
-	})
+	cmd := piped(stdin, stdout)
+	cmd.Env = []string{"PGAPPNAME=" + s.app}
+	return runShell(ctx, s.c, s.opt, cmd, pgPrelude+script, args...)
 }
 
 const pgSQL = `exec psql --no-psqlrc --no-password --quiet --tuples-only --no-align -v ON_ERROR_STOP=1 --file=- --dbname=template1`

@@ -10,6 +10,7 @@ import (
 type redisProof struct {
 	scan      *rdbScan
 	current   string
+	here      int64            // keys of the current database that are not in keys yet
 	keys      map[string]int64 // per database
 	libraries int64
 }
@@ -18,16 +19,24 @@ func newRedisProver() Prover {
 	p := &redisProof{keys: map[string]int64{}}
 	p.scan = newRDBScan(rdbSink{
 		library:  func([]byte) error { p.libraries++; return nil },
-		database: func(n uint64) error { p.current = redisDatabase(n); return nil },
+		database: func(n uint64) error { p.turn(redisDatabase(n)); return nil },
 		begin: func(rdbKey, []byte) error {
 			if p.current == "" {
 				return errors.New("it has a key outside of a database")
 			}
-			p.keys[p.current]++
+			p.here++
 			return nil
 		},
 	})
 	return p
+}
+
+// turn goes on with another database.
+func (p *redisProof) turn(database string) {
+	if p.here > 0 {
+		p.keys[p.current] += p.here
+	}
+	p.current, p.here = database, 0
 }
 
 func redisDatabase(n uint64) string { return "db" + strconv.FormatUint(n, 10) }
@@ -43,6 +52,7 @@ func (p *redisProof) Proof() (Proof, error) {
 	if err := p.scan.finish(); err != nil {
 		return Proof{}, fmt.Errorf("prove dump: %w", err)
 	}
+	p.turn("")
 	return redisCount(p.keys, p.libraries), nil
 }
 

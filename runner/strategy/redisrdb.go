@@ -3,7 +3,6 @@ package strategy
 import (
 	"encoding/binary"
 	"errors"
-	"hash/crc64"
 	"math"
 )
 
@@ -15,10 +14,10 @@ type rdbScan struct {
 	head  []byte // of a number that is not whole yet
 	skip  uint64 // raw bytes still to pass by
 	crc   uint64
-	table *crc64.Table
 	err   error
 
 	version int
+	valkey  bool // written by Valkey 9 or later, whose numbers for newer types are its own
 	ending  bool // only the checksum follows
 	sealed  bool // the content is summed up
 	done    bool // nothing may follow
@@ -28,8 +27,8 @@ type rdbScan struct {
 	inValue bool
 	key     rdbKey
 
-	shapes map[byte][]rdbOp // of the types seen so far
-	around [3]rdbOp         // what comes after a key's name
+	shapes [256][]rdbOp // of the types seen so far
+	around [3]rdbOp     // what comes after a key's name
 }
 
 // rdbSink is told what the file holds, in its order. A nil function means that nobody cares.
@@ -80,18 +79,14 @@ type rdbOp struct {
 	do   func(value uint64) error
 }
 
-// rdbPolynomial is that of the file's checksum (Jones), as the standard library wants it.
-const rdbPolynomial = 0x95ac9329ac4bc9b5
-
 // maxKept bounds what is kept of a string that only tells about the file.
 const maxKept = 4 << 10
 
 func newRDBScan(sink rdbSink) *rdbScan {
-	s := &rdbScan{sink: sink, table: crc64.MakeTable(rdbPolynomial), crc: math.MaxUint64, most: maxKept}
+	s := &rdbScan{sink: sink, most: maxKept}
 	if sink.value != nil {
 		s.most = math.MaxInt
 	}
-	s.shapes = map[byte][]rdbOp{}
 	s.around = [3]rdbOp{{kind: rdbDo, do: s.begin}, {kind: rdbDo, do: s.end}, {kind: rdbTop}}
 	s.push(rdbOp{kind: rdbMagic})
 	s.nextKey()
@@ -102,6 +97,11 @@ func newRDBScan(sink rdbSink) *rdbScan {
 func (s *rdbScan) write(b []byte) error {
 	from := b
 	for s.err == nil && (len(b) > 0 || s.wantsNothing()) {
+		if s.sink.value == nil {
+			if b, s.err = s.fast(b); s.err != nil || len(b) == 0 && !s.wantsNothing() {
+				break
+			}
+		}
 		b, s.err = s.step(b)
 		if s.ending && !s.sealed { // the checksum itself is not in the sum
 			s.sum(from[:len(from)-len(b)])
@@ -114,7 +114,7 @@ func (s *rdbScan) write(b []byte) error {
 	return s.err
 }
 
-func (s *rdbScan) sum(b []byte) { s.crc = crc64.Update(s.crc, s.table, b) }
+func (s *rdbScan) sum(b []byte) { s.crc = rdbChecksum(s.crc, b) }
 
 // finish says whether the file has come to its proper end.
 func (s *rdbScan) finish() error {

@@ -8,11 +8,18 @@ import (
 	"strconv"
 )
 
-// rdbShape is how a value of a type is laid out; nil: a type that nobody knows.
-func rdbShape(kind byte) []rdbOp {
+// rdbShape is how a value of a type is laid out; nil: a type that nobody knows. Since they parted, Redis and Valkey
+// give the same numbers to different types.
+func rdbShape(kind byte, valkey bool) []rdbOp {
 	text, number := rdbOp{kind: rdbString}, rdbOp{kind: rdbNumber}
 	raw := func(n uint64) rdbOp { return rdbOp{kind: rdbRaw, n: n} }
 	count := func(body ...rdbOp) rdbOp { return rdbOp{kind: rdbCount, body: body} }
+	if valkey && kind > 21 {
+		if kind == 22 { // hash with fields that expire
+			return []rdbOp{count(text, text, raw(8))}
+		}
+		return nil
+	}
 	switch kind {
 	case 0, 9, 10, 11, 12, 13, 16, 17, 20: // a string; zipmap, ziplists, intset and listpacks, each in one string
 		return []rdbOp{text}
@@ -32,13 +39,14 @@ func rdbShape(kind byte) []rdbOp {
 		return []rdbOp{raw(8), count(number, text, text)}
 	case 25: // the same in a listpack
 		return []rdbOp{raw(8), text}
-	case 15, 19, 21:
+	case 15, 19, 21, 26, 27:
 		return rdbStream(kind)
 	}
 	return nil
 }
 
-// rdbStream: the second edition of streams tells more of the stream and its groups, the third of its consumers.
+// rdbStream: the second edition of streams tells more of the stream and its groups, the third of its consumers, the
+// fourth of messages that must not be added twice, the fifth of those that a consumer gave back.
 func rdbStream(kind byte) []rdbOp {
 	text, number := rdbOp{kind: rdbString}, rdbOp{kind: rdbNumber}
 	raw := func(n uint64) rdbOp { return rdbOp{kind: rdbRaw, n: n} }
@@ -54,13 +62,21 @@ func rdbStream(kind byte) []rdbOp {
 		seen = raw(16)
 	}
 	group = append(group, count(raw(16+8), number), count(text, seen, count(raw(16))))
-	return append(shape, count(group...))
+	if kind >= 27 {
+		group = append(group, count(raw(16)))
+	}
+	shape = append(shape, count(group...))
+	if kind >= 26 {
+		producer := count(text, count(text, number, number))
+		shape = append(shape, number, number, producer, number, number)
+	}
+	return shape
 }
 
 func (s *rdbScan) magic(head string) error {
 	digits, ok := head[5:], head[:5] == "REDIS"
 	if head[:6] == "VALKEY" {
-		digits, ok = head[6:], true
+		digits, ok, s.valkey = head[6:], true, true
 	}
 	version, err := strconv.ParseUint(digits, 10, 31)
 	if !ok || err != nil || version < 5 {
@@ -107,6 +123,11 @@ func (s *rdbScan) opcode(code byte) error {
 		s.push(rdbOp{kind: rdbKeep}, rdbOp{kind: rdbDo, do: s.library}, again)
 	case 244: // how many keys of a cluster's slot follow
 		s.push(number, number, number, again)
+	case 243: // slots that a cluster was moving here: its affair, not that of the keys
+		if !s.valkey {
+			return s.value(code) // what a module says of the next key, which a RESTORE of it would lose
+		}
+		s.push(rdbOp{kind: rdbString}, rdbOp{kind: rdbCount, body: []rdbOp{number, number}}, again)
 	default:
 		return s.value(code)
 	}
@@ -115,7 +136,7 @@ func (s *rdbScan) opcode(code byte) error {
 
 func (s *rdbScan) value(kind byte) error {
 	if s.shapes[kind] == nil {
-		shape := rdbShape(kind)
+		shape := rdbShape(kind, s.valkey)
 		if shape == nil {
 			return fmt.Errorf("it holds a value of a type that is not known here: %d", kind)
 		}
@@ -208,7 +229,7 @@ func (s *rdbScan) library(uint64) error {
 // checksum ends the file. A server that is told not to compute one writes zeros.
 func (s *rdbScan) checksum(head []byte) error {
 	s.done = true
-	if sum := binary.LittleEndian.Uint64(head); sum != 0 && sum != ^s.crc {
+	if sum := binary.LittleEndian.Uint64(head); sum != 0 && sum != s.crc {
 		return errors.New("its checksum does not fit its content")
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc64"
 	"io"
 	"math"
 	"strconv"
@@ -34,7 +33,6 @@ type redisReader struct {
 	current   string
 	libraries int64
 	expiries  map[string]map[int64]int64 // per database and second, of those that are near
-	table     *crc64.Table
 }
 
 // nearExpiry is how far ahead expiries are remembered one by one, for the count after the restore.
@@ -43,7 +41,6 @@ const nearExpiry = 48 * time.Hour
 func newRedisReader(r io.Reader) *redisReader {
 	d := &redisReader{
 		r: r, in: make([]byte, 256<<10), keys: map[string]int64{}, expiries: map[string]map[int64]int64{},
-		table: crc64.MakeTable(rdbPolynomial),
 	}
 	d.scan = newRDBScan(rdbSink{
 		library:  func(code []byte) error { d.libraries++; return d.library(code) },
@@ -125,7 +122,7 @@ func (d *redisReader) begin(key rdbKey, name []byte) error {
 }
 
 func (d *redisReader) finish() error {
-	d.payload = redisPayload(d.payload, d.scan.version, d.table)
+	d.payload = redisPayload(d.payload, d.scan.version)
 	args := []string{"RESTORE", string(d.name), strconv.FormatInt(d.key.expiry, 10), "", "REPLACE", "ABSTTL"}
 	if d.key.idle >= 0 {
 		args = append(args, "IDLETIME", strconv.FormatInt(d.key.idle, 10))
@@ -157,9 +154,9 @@ func (d *redisReader) expired(database string, now time.Time) (n int64) {
 }
 
 // redisPayload closes a value, its type first, as RESTORE wants it.
-func redisPayload(value []byte, version int, table *crc64.Table) []byte {
+func redisPayload(value []byte, version int) []byte {
 	value = binary.LittleEndian.AppendUint16(value, uint16(min(version, math.MaxUint16)))
-	return binary.LittleEndian.AppendUint64(value, ^crc64.Update(math.MaxUint64, table, value))
+	return binary.LittleEndian.AppendUint64(value, rdbChecksum(0, value))
 }
 
 // redisCommand writes a command as clients send it.

@@ -106,7 +106,7 @@ func (s redisSession) refuse(ctx context.Context, server redisServer, dump *redi
 		return err
 	}
 	var out bytes.Buffer
-	value := redisPayload([]byte{0, 1, 'x'}, version, dump.table)
+	value := redisPayload([]byte{0, 1, 'x'}, version)
 	redisCommand(&out, "RESTORE", redisMarker+"probe", "1", string(value), "REPLACE")
 	err = s.pipe(ctx, &out)
 	if err != nil && server.fields["cluster_enabled"] == "1" && strings.Contains(err.Error(), "MOVED") {

@@ -12,10 +12,8 @@ import (
 )
 
 // redisPrelude finds the client, the way to the server and a password inside the container, where they already are.
-// The server wipes its own command line, so the engine hands it to this script. A password goes on in the environment
-// of the script's own processes only: never as an argument, never to us.
+// The server wipes its own command line, so the engine hands it to this script.
 const redisPrelude = `set -u
-say() { echo "$1" >&2; exit 64; }
 cli=
 for n in redis-cli valkey-cli keydb-cli; do if command -v "$n" >/dev/null 2>&1; then cli=$n; break; fi; done
 [ -n "$cli" ] || say "neither redis-cli nor valkey-cli is in this image: choose an image with the client, or another strategy"
@@ -55,13 +53,6 @@ setting() {
 		[ -z "$v" ] || return 0
 	done
 }
-value() {
-	eval "v=\${$1:-} f=\${${1}_FILE:-}"
-	if [ -z "$v" ] && [ -n "$f" ]; then
-		[ -r "$f" ] || say "${1}_FILE names $f, which cannot be read"
-		v=$(cat "$f")
-	fi
-}
 host=127.0.0.1 port= socket= tls=
 for f in /proc/[0-9]*/cmdline; do
 	title=$(tr '\000' ' ' <"$f" 2>/dev/null) || continue
@@ -75,8 +66,10 @@ for f in /proc/[0-9]*/cmdline; do
 	break
 done
 case "$port" in ''|*[!0-9]*) setting port; port=${v:-6379}; if [ "$port" = 0 ]; then setting tls-port; port=${v:-6379}; fi ;; esac
-user=${SDB_USER:-} penv=${SDB_PASSWORD_ENV:-} pfile=${SDB_PASSWORD_FILE:-} old=${REDISCLI_AUTH:-${VALKEYCLI_AUTH:-}}
-unset SDB_USER SDB_PASSWORD_ENV SDB_PASSWORD_FILE SDB_ARGV REDISCLI_AUTH VALKEYCLI_AUTH
+user=${SDB_USER:-} pass= from= old=${REDISCLI_AUTH:-${VALKEYCLI_AUTH:-}}
+if named; then pass=$v; fi
+forget
+unset SDB_ARGV REDISCLI_AUTH VALKEYCLI_AUTH
 ca= cert= key=
 call() {
 	if [ -n "$socket" ]; then "$cli" -s "$socket" ${user:+--user "$user"} "$@"
@@ -118,15 +111,8 @@ known() {
 	setting requirepass
 	login "$v"
 }
-if [ -n "$penv" ]; then
-	case "$penv" in [0-9]*|*[!A-Za-z0-9_]*) say "password-env: $penv is not the name of a variable" ;; esac
-	eval "v=\${$penv:-}"
-	[ -n "$v" ] || say "password-env: the container has no variable $penv"
-	login "$v" || say "the server refuses the password in $penv${user:+ of the user $user}: $answer"
-elif [ -n "$pfile" ]; then
-	[ -r "$pfile" ] || say "password-file: $pfile cannot be read in the container"
-	v=$(cat "$pfile")
-	login "$v" || say "the server refuses the password in $pfile${user:+ of the user $user}: $answer"
+if [ -n "$from" ]; then
+	login "$pass" || say "the server refuses the password in $from${user:+ of the user $user}: $answer"
 elif [ -n "$user" ]; then
 	known || say "the user $user needs a password, and none that is known here fits: set the label password-env or password-file"
 else
@@ -138,7 +124,7 @@ else
 		while ping; case "$answer" in *LOADING*) [ $tries -lt 120 ] ;; *) false ;; esac; do tries=$((tries+1)); sleep 1; done ;;
 	esac
 fi
-unset old v given
+unset old pass v given
 case "$answer" in *PONG*|*NOPERM*) ;; *) say "the server says: $answer" ;; esac
 config() { call CONFIG GET "$1" </dev/null | sed -n 2p; }
 info() { call INFO "$@" </dev/null | tr -d '\r'; }
@@ -175,19 +161,9 @@ type redisSession struct {
 
 // run executes script behind the prelude. Arguments are "$1", "$2"…
 func (s redisSession) run(ctx context.Context, script string, stdin io.Reader, stdout io.Writer, args ...string) error {
-	var env []string
-	for _, e := range [][2]string{{"SDB_USER", s.opt.User}, {"SDB_PASSWORD_ENV", s.opt.PasswordEnv}, {"SDB_PASSWORD_FILE", s.opt.PasswordFile}} {
-		if e[1] != "" {
-			env = append(env, e[0]+"="+e[1])
-		}
-	}
-	return s.c.Exec(ctx, Command{
-		Args:    append([]string{"sh", "-c", redisPrelude + script, "sh"}, args...),
-		Env:     env,
-		OwnArgs: "SDB_ARGV",
-		Stdin:   stdin,
-		Stdout:  stdout,
-	})
+	cmd := piped(stdin, stdout)
+	cmd.OwnArgs = "SDB_ARGV"
+	return runShell(ctx, s.c, s.opt, cmd, redisPrelude+script, args...)
 }
 
 // redisServer is what the server says about itself.

@@ -34,6 +34,12 @@ type Versioner interface {
 	Version(ctx context.Context, c Container, opt Options) (string, error)
 }
 
+// RestoreChecker is a strategy that can restore only what its options let it.
+type RestoreChecker interface {
+	// CanRestore says what is missing, with the remedy. It is asked before anything is begun.
+	CanRestore(opt Options) error
+}
+
 // Namer is a strategy whose raw form's extension depends on the job or on what it finds.
 type Namer interface {
 	// Extension is the extension of what Dump will write: ".db", ".tar".
@@ -52,7 +58,7 @@ type Options struct {
 	Size         int64 // bytes of the raw stream that Restore is given; 0: unknown
 
 	DumpCommand, RestoreCommand string
-	Extension                   string // of the raw form, where the job names one
+	Extension                   string // of what DumpCommand writes; empty: the strategy's own
 }
 
 // Report is what a strategy has to tell beyond the bytes.

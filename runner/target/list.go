@@ -36,7 +36,7 @@ func (t *Target) list(ctx context.Context, folder string) ([]fs.Object, error) {
 		return nil, err
 	}
 	var all []fs.Object
-	err = walk.ListR(ctx, remote, strings.TrimSuffix(folder, "/"), true, -1, walk.ListObjects, func(entries fs.DirEntries) error {
+	err = listAll(ctx, remote, strings.TrimSuffix(folder, "/"), func(entries fs.DirEntries) error {
 		entries.ForObject(func(o fs.Object) {
 			if strings.HasPrefix(o.Remote(), folder) {
 				all = append(all, o)
@@ -49,4 +49,21 @@ func (t *Target) list(ctx context.Context, folder string) ([]fs.Object, error) {
 	}
 	slices.SortFunc(all, func(a, b fs.Object) int { return strings.Compare(a.Remote(), b.Remote()) })
 	return all, nil
+}
+
+// listAll lists a folder in one go where the storage can, else folder by folder. rclone logs a folder that is not
+// there as an error when it goes that way, but it is none: before the first run there is none of a job's.
+func listAll(ctx context.Context, remote fs.Fs, folder string, take fs.ListRCallback) error {
+	if remote.Features().ListR != nil {
+		return walk.ListR(ctx, remote, folder, true, -1, walk.ListObjects, take)
+	}
+	return walk.Walk(ctx, remote, folder, true, -1, func(_ string, entries fs.DirEntries, err error) error {
+		if errors.Is(err, fs.ErrorDirNotFound) {
+			return walk.ErrorSkipDir
+		}
+		if err != nil {
+			return err
+		}
+		return take(entries)
+	})
 }

@@ -1,5 +1,6 @@
-// Command testimages makes every image that the tests and the demo need, and prints their names. Where no registry
-// answers, the images of our own making also get the official names, so that compose files work as they are.
+// Command testimages makes the images of the engines that its arguments name (base, postgres, mysql, redis), or all
+// that the tests need, and prints their names. Where no registry answers, the images of our own making also get the
+// official names, so that compose files work as they are.
 package main
 
 import (
@@ -14,7 +15,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	images, err := enginetest.Prepare(ctx)
+	images, err := enginetest.Prepare(ctx, os.Args[1:]...)
 	for _, image := range images {
 		fmt.Println(image)
 	}
