@@ -97,7 +97,9 @@ func TestMountedBy_RunningAndPausedOnes(t *testing.T) {
 
 func TestInspect_TellsHealthAndWhoseNamespacesItLivesIn(t *testing.T) {
 	e := connect(t)
-	host := idle(t, func(o *enginetest.RunOptions) { o.Args = []string{"--ipc", "shareable", "--health-cmd", "true", "--health-interval", "1h"} })
+	host := idle(t, func(o *enginetest.RunOptions) {
+		o.Args = []string{"--ipc", "shareable", "--health-cmd", "true", "--health-interval", "1h"}
+	})
 	guest := idle(t, func(o *enginetest.RunOptions) {
 		o.Args = []string{"--network", "container:" + host.Name, "--ipc", "container:" + host.Name, "--pid", "container:" + host.Name}
 	})

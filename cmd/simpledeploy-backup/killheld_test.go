@@ -32,7 +32,9 @@ func TestAppliance_KilledWhileAStackIsHeldBringsItBackInOrderAndRunsPost(t *test
 		_, err := a.cli("run", "--detach", project+"/db")
 		return err == nil
 	})
-	look := func(c *enginetest.Container, what string) string { return enginetest.Docker(t, "inspect", "-f", what, c.ID) }
+	look := func(c *enginetest.Container, what string) string {
+		return enginetest.Docker(t, "inspect", "-f", what, c.ID)
+	}
 	states := func() string {
 		return look(web, "{{.State.Status}}") + " " + look(api, "{{.State.Status}}") + " " + look(db, "{{.State.Status}}")
 	}
