@@ -219,12 +219,8 @@ func (r *Runner) restoreGroup(ctx context.Context, whole *store.Restore, req Gro
 	if err := r.readGroup(ctx, whole.ID, c); err != nil {
 		return unchanged(err)
 	}
-	var members []member
-	for _, info := range c.stops {
-		members = append(members, member{info: info, how: "stop"})
-	}
 	r.progress.phase(whole.ID, "holding containers")
-	release, err := r.holdMembers(ctx, whole.ID, members)
+	release, err := r.holdMembers(ctx, whole.ID, stopped(c.stops))
 	if err != nil {
 		return errors.Join(unchanged(err), release())
 	}

@@ -150,6 +150,9 @@ func (r *Runner) backUpGroup(ctx context.Context, row *store.GroupRun, members [
 	for _, m := range members {
 		r.prepareMember(ctx, m, held)
 	}
+	for _, m := range members {
+		m.phase(ctx, func(ctx context.Context) error { return r.pre(ctx, m.b) })
+	}
 	release := r.holdGroup(ctx, row, members)
 	for i, m := range members {
 		r.progress.phase(row.ID, "dumping "+m.job.ID())
@@ -158,6 +161,13 @@ func (r *Runner) backUpGroup(ctx context.Context, row *store.GroupRun, members [
 	}
 	r.progress.phase(row.ID, "bringing containers back")
 	notBack := release()
+	for _, m := range members {
+		if m.b != nil && m.err == nil {
+			r.post(ctx, m.b, stateDumped)
+		} else if m.b != nil {
+			r.post(ctx, m.b, stateFailed)
+		}
+	}
 	for _, m := range members {
 		m.phase(ctx, func(ctx context.Context) error { return r.seal(ctx, m.b) })
 	}

@@ -37,12 +37,14 @@ func (r *Runner) enqueueGroup(ctx context.Context, g Group, trigger string, at t
 	return ids, nil
 }
 
-// submitGroup queues the work of a recorded group run: one slot, and the locks of all members.
+// submitGroup queues the work of a recorded group run: one slot, and the locks of all that its members touch.
 func (r *Runner) submitGroup(id string, g Group, runs []string) {
-	t := &task{id: id, jobs: []string{g.id()}, do: func(ctx context.Context) { r.executeGroup(ctx, id, g) }}
+	ctx, cancel := context.WithTimeout(r.queue.ctx, checkTimeout)
+	defer cancel()
+	t := &task{id: id, jobs: []string{g.id()}, locks: r.locksOf(ctx, g.Jobs...)}
+	t.do = func(ctx context.Context) { r.executeGroup(ctx, id, g) }
 	for _, job := range g.Jobs {
 		t.jobs = append(t.jobs, job.ID())
-		t.locks = append(t.locks, job.Project+"/"+job.Service)
 	}
 	for _, run := range append([]string{id}, runs...) {
 		r.progress.start(run, "queued", 0, r.now())
