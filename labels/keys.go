@@ -119,7 +119,7 @@ func whereKeys() []Key {
 func howKeys() []Key {
 	return []Key{
 		{Name: "quiesce", Values: "`none`, `pause`, `stop`", Default: "none", Available: true, Env: true, fallback: "none", fit: fitsFiles, set: setQuiesce,
-			Doc: "Whether the container is held while its files are read."},
+			Doc: "Whether the container is held while its files are read, and with `stop` what depends on it: see [holding a container](../quiesce.md)."},
 		{Name: "stop-timeout", Values: "duration", Default: "the container's own", Available: true, Env: true, fit: fitsFiles, set: setStopTimeout,
 			Doc: "How long the container has to stop before it is killed."},
 		{Name: "compression", Values: "`zstd`, `zstd:fastest`, `zstd:default`, `zstd:better`, `zstd:best`, `gzip`, `none`", Default: "zstd",
@@ -148,12 +148,12 @@ func checkKeys() []Key {
 
 func commandKeys() []Key {
 	return []Key{
-		{Name: "pre", Values: "command", Default: "none", set: setPre,
-			Doc: "Run with `sh -c` inside the container before the backup."},
-		{Name: "post", Values: "command", Default: "none", set: setPost,
-			Doc: "Run with `sh -c` inside the container afterwards, always once `pre` was tried."},
-		{Name: "hook-timeout", Values: "duration", Default: "5m", Env: true, fallback: "5m", set: setHookTimeout,
-			Doc: "When `pre` or `post` is given up."},
+		{Name: "pre", Values: "command", Default: "none", Available: true, set: setPre,
+			Doc: "Run with `sh -c` inside the container before the dump. If it fails there is no dump. See [hooks](../hooks.md)."},
+		{Name: "post", Values: "command", Default: "none", Available: true, set: setPost,
+			Doc: "Run with `sh -c` inside the container after the dump, always once `pre` was tried; `SIMPLEDEPLOY_STATE` is `dumped` or `failed`."},
+		{Name: "hook-timeout", Values: "duration", Default: "5m", Available: true, Env: true, fallback: "5m", set: setHookTimeout,
+			Doc: "When `pre` or `post` is ended."},
 		{Name: "dump-command", Values: "command", Default: "none", Available: true, fit: fitsCommands, set: setDumpCommand,
 			Doc: "Run with `sh -c` inside the container; writes the backup to its standard output."},
 		{Name: "restore-command", Values: "command", Default: "none", Available: true, fit: fitsCommands, set: setRestoreCommand,

@@ -110,11 +110,7 @@ func (r *Runner) restore(ctx context.Context, row *store.Restore, req RestoreReq
 			return unchanged(err)
 		}
 	}
-	members := make([]member, 0, len(c.stops))
-	for _, info := range c.stops {
-		members = append(members, member{info: info, how: "stop"})
-	}
-	release, err := r.holdMembers(ctx, row.ID, members)
+	release, err := r.holdMembers(ctx, row.ID, stopped(c.stops))
 	if err != nil {
 		return errors.Join(unchanged(err), release())
 	}

@@ -36,7 +36,7 @@ func (r *Runner) safetyBackup(ctx context.Context, c chosen) (string, error) {
 }
 
 // safetyJob is the declared job of the destination that reads the same things, or one made from the manifest. It
-// never holds the container, and goes to one target only: time matters now.
+// never holds the container, runs no hooks, and goes to one target only: time matters now.
 func (r *Runner) safetyJob(c chosen) labels.Job {
 	job := labels.Job{
 		Identity: labels.Identity{Project: c.project, Service: c.service}, Name: c.manifest.Job, Strategy: c.entry.Name,
@@ -50,6 +50,7 @@ func (r *Runner) safetyJob(c chosen) labels.Job {
 	job.Paths, job.Exclude, job.Databases = c.manifest.Paths, c.manifest.Exclude, c.manifest.Databases
 	job.Targets = slices.Clone(job.Targets)
 	job.Quiesce, job.Quorum, job.Retries = "none", 1, 0
+	job.Pre, job.Post = "", "" // they would run in the middle of a restore
 	return job
 }
 

@@ -99,8 +99,10 @@ func (r *Runner) enqueue(ctx context.Context, job labels.Job, trigger string, at
 // submit queues the work of a recorded run.
 func (r *Runner) submit(id string, job labels.Job) {
 	r.progress.start(id, "queued", 0, r.now())
+	ctx, cancel := context.WithTimeout(r.queue.ctx, checkTimeout)
+	defer cancel()
 	r.queue.submit(&task{
-		id: id, job: job.ID(), locks: []string{job.Project + "/" + job.Service},
+		id: id, job: job.ID(), locks: r.locksOf(ctx, job),
 		do: func(ctx context.Context) { r.execute(ctx, id, job) },
 	})
 }

@@ -41,6 +41,19 @@ type Run struct {
 	Quorum        int             `json:"quorum,omitempty"`
 	Targets       []string        `json:"targets,omitempty"`
 	Artifacts     []Artifact      `json:"artifacts"`
+	Hooks         []Hook          `json:"hooks,omitempty"` // only of a run that is read by its id
+}
+
+// Hook is what became of a command that a run had in its container before or after the dump.
+type Hook struct {
+	Name      string `json:"name"` // pre, post
+	Attempt   int    `json:"attempt"`
+	State     string `json:"state"` // ok, failed, timeout, skipped
+	ExitCode  int    `json:"exit_code"`
+	Output    string `json:"output,omitempty"` // both streams as they came, the last 16 KiB
+	Truncated bool   `json:"truncated,omitempty"`
+	TookMS    int64  `json:"took_ms"`
+	Error     string `json:"error,omitempty"`
 }
 
 // Artifact is a run's object on one target.
@@ -108,6 +121,12 @@ func runView(r store.Run) Run {
 		v.Artifacts = append(v.Artifacts, Artifact{
 			Target: a.Target, Key: a.Key, Bytes: a.Bytes, SHA256: a.SHA256, Hash: a.Hash, State: a.State,
 			Error: a.Error, Attempts: a.Attempts, NextAttempt: a.NextAttempt,
+		})
+	}
+	for _, h := range r.Hooks {
+		v.Hooks = append(v.Hooks, Hook{
+			Name: h.Name, Attempt: h.Attempt, State: h.State, ExitCode: h.ExitCode, Output: h.Output, Truncated: h.Truncated,
+			TookMS: h.Took.Milliseconds(), Error: h.Error,
 		})
 	}
 	return v

@@ -10,16 +10,16 @@ import (
 
 const runColumns = `id, instance, project, service, job, trigger, state, cause, error, attempt, strategy, container, image, image_digest,
 	engine_version, scheduled_for, queued_at, started_at, finished_at, released_at, raw_bytes, stored_bytes, raw_xxh64, sha256, pinned,
-	quorum, helper_start, targets, warnings, proof`
+	quorum, helper_start, targets, warnings, proof, key`
 
-const runMarks = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+const runMarks = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 
 func runValues(r Run) []any {
 	return []any{
 		r.ID, r.Instance, r.Project, r.Service, r.Job, r.Trigger, r.State, r.Cause, r.Error, r.Attempt, r.Strategy, r.Container, r.Image,
 		r.ImageDigest, r.EngineVersion, millis(r.ScheduledFor), millis(r.QueuedAt), millis(r.StartedAt), millis(r.FinishedAt),
 		millis(r.ReleasedAt), r.RawBytes, r.StoredBytes, r.RawXXH64, r.SHA256, r.Pinned, r.Quorum, r.HelperStart.Milliseconds(),
-		list(r.Targets), list(r.Warnings), raw(r.Proof),
+		list(r.Targets), list(r.Warnings), raw(r.Proof), r.Key,
 	}
 }
 
@@ -29,7 +29,7 @@ func scanRun(row scanner) (Run, error) {
 	err := row.Scan(&r.ID, &r.Instance, &r.Project, &r.Service, &r.Job, &r.Trigger, &r.State, &r.Cause, &r.Error, &r.Attempt, &r.Strategy,
 		&r.Container, &r.Image, &r.ImageDigest, &r.EngineVersion, timeColumn{&r.ScheduledFor}, timeColumn{&r.QueuedAt},
 		timeColumn{&r.StartedAt}, timeColumn{&r.FinishedAt}, timeColumn{&r.ReleasedAt}, &r.RawBytes, &r.StoredBytes, &r.RawXXH64, &r.SHA256,
-		&r.Pinned, &r.Quorum, &helper, listColumn{&r.Targets}, listColumn{&r.Warnings}, rawColumn{&r.Proof})
+		&r.Pinned, &r.Quorum, &helper, listColumn{&r.Targets}, listColumn{&r.Warnings}, rawColumn{&r.Proof}, &r.Key)
 	r.HelperStart = time.Duration(helper) * time.Millisecond
 	return r, err
 }
@@ -87,13 +87,16 @@ func (s *Store) SetPinned(ctx context.Context, runID string, pinned bool) error 
 	return err
 }
 
-// Run reads one run with its artifacts.
+// Run reads one run with its artifacts and its hooks.
 func (s *Store) Run(ctx context.Context, id string) (Run, error) {
 	r, err := one(ctx, s.read, scanRun, "SELECT "+runColumns+" FROM runs WHERE id = ?", id)
 	if err != nil {
 		return Run{}, s.fail("read run "+id, err)
 	}
-	r.Artifacts, err = s.Artifacts(ctx, id)
+	if r.Artifacts, err = s.Artifacts(ctx, id); err != nil {
+		return r, err
+	}
+	r.Hooks, err = s.hooks(ctx, id)
 	return r, err
 }
 

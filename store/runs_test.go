@@ -14,7 +14,7 @@ func fullRun() Run {
 		ScheduledFor: start, QueuedAt: start.Add(1 * time.Second), StartedAt: start.Add(2 * time.Second), FinishedAt: start.Add(3 * time.Second),
 		ReleasedAt: start.Add(2500 * time.Millisecond), RawBytes: 1 << 40, StoredBytes: 1 << 33, RawXXH64: "x", SHA256: "s",
 		Proof: json.RawMessage(`{"tables":3}`), Warnings: []string{"a", "b"}, Pinned: true, Quorum: 2, Targets: []string{"local", "s3"},
-		HelperStart: 412 * time.Millisecond,
+		HelperStart: 412 * time.Millisecond, Key: "host/shop/db/default/k",
 	}
 }
 

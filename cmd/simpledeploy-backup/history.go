@@ -123,7 +123,13 @@ func (p *program) printRun(r status.Run, asJSON bool) error {
 	for _, w := range r.Warnings {
 		line("warning", w)
 	}
-	return t.flush()
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for _, h := range r.Hooks {
+		printHook(p.out, h)
+	}
+	return nil
 }
 
 // confirmed says how far the storage vouches for what it holds.

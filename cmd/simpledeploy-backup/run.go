@@ -90,6 +90,13 @@ func (p *program) waitForRuns(ctx context.Context, server *status.Client, ids []
 	} else if err := p.printRuns(runs); err != nil {
 		return err
 	}
+	for _, r := range runs {
+		for _, h := range r.Hooks {
+			if !asJSON && (h.State == "failed" || h.State == "timeout") {
+				printHook(p.err, h)
+			}
+		}
+	}
 	return outcome(runs, asJSON)
 }
 
