@@ -50,8 +50,10 @@ func TestExec_InEveryShell(t *testing.T) {
 				strategytest.Run(t, strategytest.Source{
 					Entry: entry, Container: p,
 					Options: strategy.Options{DumpCommand: "cd /files && tar -b 2 -c .", RestoreCommand: loadFiles, Extension: ".tar"},
-					State:   func(t testing.TB) string { return c.Exec(t, "sh", "-c", "cd /files; find . | sort; cat one random | sha256sum") },
-					Damage:  func(t testing.TB) { c.Exec(t, "sh", "-c", "cd /files; echo two >one; echo more >more") },
+					State: func(t testing.TB) string {
+						return c.Exec(t, "sh", "-c", "cd /files; find . | sort; cat one random | sha256sum")
+					},
+					Damage: func(t testing.TB) { c.Exec(t, "sh", "-c", "cd /files; echo two >one; echo more >more") },
 				})
 			})
 			t.Run("by hand", func(t *testing.T) { execByHand(t, c, p) })
