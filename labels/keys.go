@@ -68,7 +68,7 @@ func whatKeys() []Key {
 			Doc: "Whether there is a job at all. `false` always wins."},
 		{Name: "strategy", Values: "`auto`, `postgres`, `mysql`, `mariadb`, `mongo`, `redis`, `valkey`, `sqlite`, `volume`, `exec`", Default: "auto",
 			Available: true, fallback: "auto", set: setStrategy,
-			later: []string{"mongo", "sqlite"},
+			later: []string{"sqlite"},
 			Doc:   "How a consistent copy is read. `auto` goes by the image's name; without a known one it is `volume` if there are volumes. A label always wins over the image's name."},
 		{Name: "paths", Values: "absolute paths in the container, comma separated", Default: "every volume, and binds below the project's folder",
 			Available: true, fit: fitsFiles, set: setPaths,
