@@ -173,7 +173,7 @@ func TestMongo_StreamThatEndsBadlyIsNoSuccess(t *testing.T) {
 	dump, _ := d.dump(t, strategy.Options{})
 	cause := errors.New("the stored hash does not agree")
 	for name, r := range map[string]io.Reader{
-		"refused at its end": io.MultiReader(bytes.NewReader(dump), failing{cause}),
+		"refused at its end": strategytest.Refused(dump, cause),
 		"cut short":          bytes.NewReader(dump[:len(dump)-10]),
 		"cut at a block":     bytes.NewReader(dump[:bytes.LastIndex(dump[:len(dump)-4], []byte{0xff, 0xff, 0xff, 0xff})+4]),
 	} {
@@ -187,7 +187,7 @@ func TestMongo_StreamThatEndsBadlyIsNoSuccess(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	stream := &halfway{r: bytes.NewReader(dump), left: len(dump) / 2, stop: cancel}
+	stream := strategytest.Halfway(dump, len(dump)/2, cancel)
 	if _, err := mongoEntry(t).Strategy.Restore(ctx, d.port, strategy.Options{}, stream); err == nil {
 		t.Error("a restore that was called off says it is done")
 	}
@@ -208,7 +208,7 @@ func TestMongo_KilledMidDump(t *testing.T) {
 			d := startMongo(t, enginetest.RunOptions{})
 			d.heavy(t)
 			var dump bytes.Buffer
-			_, err := mongoEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{}, io.MultiWriter(&dump, &killer{kill: func() { kill(d) }}))
+			_, err := mongoEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{}, io.MultiWriter(&dump, strategytest.After(20_000, func() { kill(d) })))
 			if err == nil {
 				t.Fatal("a dump that was killed counts as done")
 			}

@@ -18,6 +18,7 @@ import (
 	"github.com/simpledeploy/backup/internal/enginetest"
 	"github.com/simpledeploy/backup/internal/enginetest/port"
 	"github.com/simpledeploy/backup/runner/strategy"
+	"github.com/simpledeploy/backup/runner/strategy/strategytest"
 )
 
 // oldTools makes the tools behave like those before they could read a configuration.
@@ -60,21 +61,22 @@ func TestMongo_FindsTheWayInAndShowsNoSecret(t *testing.T) {
 			want := d.state(t)
 			shown := &strings.Builder{}
 			look := func() { shown.WriteString(d.Exec(t, "sh", "-c", lookAtProcesses)) }
-			w := watched{d.port, shown}
+			w := &strategytest.Watched{Container: d.port}
 			var dump bytes.Buffer
-			if _, err := mongoEntry(t).Strategy.Dump(t.Context(), w, tt.opt, io.MultiWriter(&dump, &killer{kill: look})); err != nil {
+			if _, err := mongoEntry(t).Strategy.Dump(t.Context(), w, tt.opt, io.MultiWriter(&dump, strategytest.After(20_000, look))); err != nil {
 				t.Fatal(err)
 			}
 			if err := d.client.Database("shop").Collection("heavy").Drop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			stream := &halfway{r: bytes.NewReader(dump.Bytes()), left: dump.Len() / 2, stop: look}
+			stream := strategytest.Halfway(dump.Bytes(), dump.Len()/2, look)
 			if _, err := mongoEntry(t).Strategy.Restore(t.Context(), w, tt.opt, stream); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, d.state(t)); diff != "" {
 				t.Errorf("restored state differs (-was +is):\n%s", diff)
 			}
+			shown.WriteString(w.Shown())
 			if !strings.Contains(shown.String(), "--archive") || !strings.Contains(shown.String(), "mongorestore --username=bob") {
 				t.Errorf("the tools were not seen at work:\n%s", shown)
 			}
