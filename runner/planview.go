@@ -41,7 +41,7 @@ func (r *Runner) PlanView(ctx context.Context) (PlanView, error) {
 
 func (r *Runner) nextRun(ctx context.Context, job labels.Job) NextRun {
 	next := NextRun{
-		Job: job.ID(), Strategy: job.Strategy, Schedule: job.Schedule.Words(), At: r.clock.nextOf(job.ID()),
+		Job: job.ID(), Group: job.Group, Strategy: job.Strategy, Schedule: job.Schedule.Words(), At: r.clock.nextOf(job.ID()),
 		Targets: job.Targets, Retention: retention.Policy(job.Retention).String(),
 	}
 	if last := r.lastBackup(ctx, job.ID()); last.ID != "" {

@@ -56,7 +56,7 @@ func (p *program) printPlan(plan runner.PlanView, problems []status.Problem) err
 			next = "absent"
 		}
 		expected := strings.TrimSpace(size(n.ExpectedBytes) + " " + span(time.Duration(n.ExpectedSeconds*float64(time.Second))))
-		t.row(n.Job, n.Strategy, n.Schedule, next, strings.Join(n.Targets, ", "), n.Retention, expected)
+		t.row(inGroup(n.Job, n.Group), n.Strategy, n.Schedule, next, strings.Join(n.Targets, ", "), n.Retention, expected)
 	}
 	if err := t.flush(); err != nil {
 		return err
