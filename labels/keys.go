@@ -68,7 +68,7 @@ func whatKeys() []Key {
 			Doc: "Whether there is a job at all. `false` always wins."},
 		{Name: "strategy", Values: "`auto`, `postgres`, `mysql`, `mariadb`, `mongo`, `redis`, `valkey`, `sqlite`, `volume`, `exec`", Default: "auto",
 			Available: true, fallback: "auto", set: setStrategy,
-			later: []string{"mongo", "sqlite"},
+			later: []string{"sqlite"},
 			Doc:   "How a consistent copy is read. `auto` goes by the image's name; without a known one it is `volume` if there are volumes. A label always wins over the image's name."},
 		{Name: "paths", Values: "absolute paths in the container, comma separated", Default: "every volume, and binds below the project's folder",
 			Available: true, fit: fitsFiles, set: setPaths,
@@ -126,8 +126,8 @@ func howKeys() []Key {
 			Available: true, Env: true, fallback: "zstd", set: setCompression, Doc: "How the stream is compressed."},
 		{Name: "encryption", Values: "`age`, `none`", Default: "none", Available: true, Env: true, fallback: "none", set: setEncryption,
 			later: []string{"age"}, Doc: "How the stream is encrypted."},
-		{Name: "group", Values: "a name", Default: "none", Env: true, set: setGroup,
-			Doc: "Jobs of one project with the same group and schedule are one restore point."},
+		{Name: "group", Values: "a name", Default: "none", Available: true, Env: true, set: setGroup,
+			Doc: "Jobs of one project with the same group are one restore point: what they hold is held together while all of them are read. They have one schedule, timezone and jitter. See [groups](../groups.md)."},
 	}
 }
 

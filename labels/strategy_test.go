@@ -10,7 +10,7 @@ import (
 func TestDecode_WhatComesLaterIsNeverAcceptedWithoutEffect(t *testing.T) {
 	for _, c := range []struct{ key, value string }{
 		{"encryption", "age"}, {"encryption", "AGE"}, {"verify", "readback"}, {"drill", "each"}, {"drill-command", "true"},
-		{"group", "g"}, {"notify", "always"}, {"ping", "x"},
+		{"notify", "always"}, {"ping", "x"},
 		{"strategy", "mongo"}, {"strategy", "sqlite"},
 	} {
 		t.Run(c.key+"="+c.value, func(t *testing.T) {

@@ -28,6 +28,7 @@ const cleanupPatience = 24 * time.Hour
 
 // restoreNote is what a restore's journal entry must know to be finished or undone later.
 type restoreNote struct {
+	Restore  string           `json:"restore,omitempty"` // its id; that of the entry is the whole's where it is part of one
 	Strategy string           `json:"strategy"`
 	Options  strategy.Options `json:"options"`
 }
@@ -76,7 +77,7 @@ func (r *Runner) queueReplay(ctx context.Context) error {
 				locks = append(locks, e.Project+"/"+e.Service)
 			}
 		}
-		r.queue.submit(&task{id: id, job: job, locks: locks, free: true, do: func(ctx context.Context) {
+		r.queue.submit(&task{id: id, jobs: []string{job}, locks: locks, free: true, do: func(ctx context.Context) {
 			if err := r.replay(ctx, left); err != nil {
 				r.log.Error().Err(err).Msg("replay the journal")
 			}
@@ -173,8 +174,9 @@ func (r *Runner) recoverRestore(ctx context.Context, e store.Entry) error {
 // giveUpRestore says loudly that a restore died whose strategy cannot be finished or undone: the service may be
 // between two states, and the safety backup is the way back.
 func (r *Runner) giveUpRestore(ctx context.Context, e store.Entry, note restoreNote) error {
-	text := fmt.Sprintf("the restore %s of %s/%s was cut short, and %s cannot be rolled back: restore again", e.RunID, e.Project, e.Service, note.Strategy)
-	if row, err := r.cfg.Store.Restore(ctx, e.RunID); err == nil && row.SafetyRun != "" {
+	id := cmp.Or(note.Restore, e.RunID)
+	text := fmt.Sprintf("the restore %s of %s/%s was cut short, and %s cannot be rolled back: restore again", id, e.Project, e.Service, note.Strategy)
+	if row, err := r.cfg.Store.Restore(ctx, id); err == nil && row.SafetyRun != "" {
 		text += "; what was there before is in run " + row.SafetyRun
 	}
 	r.log.Error().Str("service", e.Project+"/"+e.Service).Msg(text)

@@ -190,7 +190,7 @@ func (r *Runner) recoverAll(ctx context.Context) error {
 	if err := r.replayJournal(ctx); err != nil {
 		r.log.Error().Err(err).Msg("replay the journal")
 	}
-	runs, err := r.cfg.Store.Interrupt(ctx)
+	runs, groups, err := r.cfg.Store.Interrupt(ctx)
 	if err != nil {
 		return err
 	}
@@ -201,6 +201,9 @@ func (r *Runner) recoverAll(ctx context.Context) error {
 		r.log.Warn().Str("job", run.JobID()).Str("run", run.ID).Msg("a run was interrupted by the appliance's last end")
 	}
 	r.interrupted = runs
+	if err := r.settleInterruptedGroups(ctx, groups); err != nil {
+		return err
+	}
 	r.waiting, err = r.cfg.Store.QueuedRuns(ctx)
 	return err
 }
@@ -209,19 +212,19 @@ func (r *Runner) recoverAll(ctx context.Context) error {
 func (r *Runner) requeue(ctx context.Context) {
 	plan := r.Snapshot()
 	for _, run := range r.waiting {
+		if run.GroupRun != "" {
+			continue // goes with its group
+		}
 		if job, ok := plan.find(run.JobID()); ok {
 			r.submit(run.ID, job)
 			continue
 		}
-		run.State, run.Cause, run.FinishedAt = store.Skipped, causeAbsent, r.now()
-		run.Error = "no container declares this job any more"
-		if err := r.cfg.Store.UpdateRun(ctx, run); err != nil {
-			r.log.Error().Err(err).Str("run", run.ID).Msg("record a skipped run")
-		}
+		r.skipAbsent(ctx, run)
 	}
+	r.requeueGroups(ctx, plan)
 	for _, run := range r.interrupted {
 		job, ok := plan.find(run.JobID())
-		if !ok || run.Trigger != "schedule" || !r.cfg.CatchUp || r.queue.busy(run.JobID()) {
+		if !ok || run.GroupRun != "" || run.Trigger != "schedule" || !r.cfg.CatchUp || r.queue.busy(run.JobID()) {
 			continue // a catch-up that died is not caught up again: it may be what kills us
 		}
 		if last, err := r.cfg.Store.Latest(ctx, run.JobID()); err != nil || last.ID != run.ID || last.State != store.Interrupted {
@@ -230,5 +233,14 @@ func (r *Runner) requeue(ctx context.Context) {
 		if _, err := r.enqueue(ctx, job, "catch-up", run.ScheduledFor, false); err != nil {
 			r.log.Error().Err(err).Str("job", run.JobID()).Msg("catch up an interrupted run")
 		}
+	}
+}
+
+// skipAbsent records a run that waited and whose job is gone.
+func (r *Runner) skipAbsent(ctx context.Context, run store.Run) {
+	run.State, run.Cause, run.FinishedAt = store.Skipped, causeAbsent, r.now()
+	run.Error = "no container declares this job any more"
+	if err := r.cfg.Store.UpdateRun(ctx, run); err != nil {
+		r.log.Error().Err(err).Str("run", run.ID).Msg("record a skipped run")
 	}
 }

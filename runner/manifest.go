@@ -16,13 +16,16 @@ func (r *Runner) manifestOf(b *backup) target.Manifest {
 	run, job := *b.run, b.job
 	m := target.Manifest{
 		Program:  target.Program{Name: "simpledeploy-backup", Version: r.cfg.Version},
-		Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job, Run: run.ID, Trigger: run.Trigger,
+		Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job, Run: run.ID, GroupRun: run.GroupRun, Trigger: run.Trigger,
 		Strategy: b.entry.Name, Image: run.Image, ImageDigest: run.ImageDigest, EngineVersion: run.EngineVersion,
 		ScheduledFor: run.ScheduledFor, StartedAt: run.StartedAt, FinishedAt: r.now(),
 		Key: b.key.String(), Stored: target.Stored{Bytes: run.StoredBytes, SHA256: run.SHA256},
 		Raw:   target.Raw{Bytes: run.RawBytes, XXH64: run.RawXXH64, Extension: b.extension},
 		Proof: run.Proof, Databases: job.Databases, Paths: job.Paths, Exclude: job.Exclude, Labels: job.Labels, Warnings: run.Warnings,
 		Recipe: recipe(b),
+	}
+	if run.GroupRun != "" {
+		m.Group = job.Group
 	}
 	if b.compression.Algorithm != transform.None {
 		m.Stages = []string{b.compression.Algorithm}

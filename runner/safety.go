@@ -12,7 +12,7 @@ import (
 
 // safetyBackup backs up what a restore is about to replace, inside the restore: it is recorded as a run of the
 // service's job, on the first of its targets that is fit.
-func (r *Runner) safetyBackup(ctx context.Context, c chosen) (string, error) {
+func (r *Runner) safetyBackup(ctx context.Context, c chosen, groupRun string) (string, error) {
 	job := r.safetyJob(c)
 	slices.SortStableFunc(job.Targets, func(a, b string) int { return cmp.Compare(boolInt(!r.isLocal(a)), boolInt(!r.isLocal(b))) })
 	dst, err := r.firstFit(ctx, job, job.Targets)
@@ -23,7 +23,7 @@ func (r *Runner) safetyBackup(ctx context.Context, c chosen) (string, error) {
 	run := store.Run{
 		ID: store.NewID(), Instance: r.cfg.Store.Instance(), Project: job.Project, Service: job.Service, Job: job.Name,
 		Trigger: triggerSafety, State: store.Running, Strategy: job.Strategy, QueuedAt: r.now(), StartedAt: r.now(), Attempt: 1,
-		Quorum: 1, Targets: job.Targets,
+		Quorum: 1, Targets: job.Targets, GroupRun: groupRun,
 	}
 	if err := r.cfg.Store.CreateRun(ctx, run); err != nil {
 		return "", fmt.Errorf("record it: %w", err)

@@ -82,12 +82,25 @@ type Run struct {
 	Targets               []string
 	HelperStart           time.Duration // kept in milliseconds
 	Key                   string        // where it writes on its target, known before it does
+	GroupRun              string        // the group run that it is part of; empty: none
 	Artifacts             []Artifact
 	Hooks                 []Hook // of one that Run read; lists leave them out
 }
 
 // JobID is the id of the run's job: project/service/job.
 func (r Run) JobID() string { return r.Project + "/" + r.Service + "/" + r.Job }
+
+// GroupRun is one restore point of a group: the runs of its members, made together.
+type GroupRun struct {
+	ID, Instance, Project, Name string
+
+	Trigger, State, Cause, Error                  string
+	ScheduledFor, QueuedAt, StartedAt, FinishedAt time.Time
+	HeldAt, ReleasedAt/* what the members hold */ time.Time
+
+	Refused  []string // job ids: declared members that a problem with their labels keeps out
+	Warnings []string
+}
 
 // The states of a hook.
 const (
@@ -154,6 +167,8 @@ type Restore struct {
 	RawBytes              int64
 	Proof                 json.RawMessage
 	Differences           []string
+	GroupRun              string // restored as a whole; then RunID, Key, Source, Service and Job are empty
+	PartOf                string // the restore of a group run that this one belongs to
 }
 
 // Entry is a journal entry: what was changed in the world and has to be put back, whatever happens to us.

@@ -116,7 +116,7 @@ func execExitCodes(t *testing.T, p strategy.Container, shell string) {
 func execBrokenInput(t *testing.T, c *enginetest.Container, p strategy.Container) {
 	commit := strategy.Options{RestoreCommand: "rm -f /committed; cat >/loaded && cp /loaded /committed"}
 	cause := errors.New("the target went away")
-	_, err := execEntry(t).Strategy.Restore(t.Context(), p, commit, io.MultiReader(strings.NewReader("half of it"), failing{cause}))
+	_, err := execEntry(t).Strategy.Restore(t.Context(), p, commit, strategytest.Refused([]byte("half of it"), cause))
 	if !errors.Is(err, cause) {
 		t.Errorf("error %v, want %v", err, cause)
 	}

@@ -13,7 +13,19 @@ import (
 // New is the strategy port of a container.
 func New(t testing.TB, c *enginetest.Container) strategy.Container {
 	t.Helper()
-	engine, err := docker.Connect(t.Context(), docker.Options{DataDir: t.TempDir(), StoreID: "enginetest"})
+	return connect(t, c, docker.Options{})
+}
+
+// WithHelper is New for strategies that run the helper program beside the container.
+func WithHelper(t testing.TB, c *enginetest.Container) strategy.Container {
+	t.Helper()
+	return connect(t, c, docker.Options{HelperImage: enginetest.HelperImage(t)})
+}
+
+func connect(t testing.TB, c *enginetest.Container, opt docker.Options) strategy.Container {
+	t.Helper()
+	opt.DataDir, opt.StoreID = t.TempDir(), "enginetest"
+	engine, err := docker.Connect(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
