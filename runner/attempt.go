@@ -140,15 +140,21 @@ func (r *Runner) resolve(ctx context.Context, project, service string) (strategy
 	if err != nil {
 		return strategy.Info{}, fmt.Errorf("list containers: %w", err)
 	}
-	best, lowest := "", 0
-	for _, info := range infos {
-		id, number, oneoff := labels.IdentityOf(info.Name, info.Labels)
-		if id.Project == project && id.Service == service && !oneoff && (best == "" || number < lowest) {
-			best, lowest = info.ID, number
-		}
-	}
-	if best == "" {
+	info, ok := lowest(infos, project, service)
+	if !ok {
 		return strategy.Info{}, fmt.Errorf("%s/%s: %w", project, service, strategy.ErrNoContainer)
 	}
-	return r.cfg.Engine.Inspect(ctx, best)
+	return r.cfg.Engine.Inspect(ctx, info.ID)
+}
+
+// lowest is the service's container with the lowest number.
+func lowest(infos []strategy.Info, project, service string) (best strategy.Info, ok bool) {
+	least := 0
+	for _, info := range infos {
+		id, number, oneoff := labels.IdentityOf(info.Name, info.Labels)
+		if id.Project == project && id.Service == service && !oneoff && (!ok || number < least) {
+			best, least, ok = info, number, true
+		}
+	}
+	return best, ok
 }

@@ -125,29 +125,33 @@ func holdOrder(infos []strategy.Info, members []member) []held {
 
 // planHold looks at the engine as it is now and says what holding the members touches, in order.
 func (r *Runner) planHold(ctx context.Context, members []member) ([]held, error) {
+	var infos []strategy.Info
+	if slices.ContainsFunc(members, func(m member) bool { return m.how == "stop" }) {
+		var err error
+		if infos, err = r.inspectRunning(ctx); err != nil {
+			return nil, fmt.Errorf("look for what depends on it: %w", err)
+		}
+	}
+	return r.holdAmong(infos, members)
+}
+
+// holdAmong is planHold on containers that were looked at before. Whoever depends on a container, we do not: a backup
+// that stops itself brings nobody back.
+func (r *Runner) holdAmong(infos []strategy.Info, members []member) ([]held, error) {
 	members = slices.DeleteFunc(slices.Clone(members), func(m member) bool { return m.how == "" || m.how == "none" })
-	if !slices.ContainsFunc(members, func(m member) bool { return m.how == "stop" }) {
-		return holdOrder(nil, members), nil
-	}
-	infos, err := r.inspectRunning(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("look for what depends on it: %w", err)
-	}
-	own, inContainer := strategy.Info{}, false
-	if r.cfg.Own != nil {
-		own, inContainer = r.cfg.Own()
-	}
 	order := holdOrder(infos, members)
-	if !inContainer {
+	if r.cfg.Own == nil {
+		return order, nil
+	}
+	own, ok := r.cfg.Own()
+	if !ok {
 		return order, nil
 	}
 	for _, h := range order {
-		shares := func(n need) bool { return n.shares }
-		if h.info.ID == own.ID && slices.ContainsFunc(h.needs, shares) {
+		if h.info.ID == own.ID && slices.ContainsFunc(h.needs, func(n need) bool { return n.shares }) {
 			return nil, errors.New("this appliance lives in its network: stopping it would cut off the backup; use quiesce=pause, or give the appliance a network of its own")
 		}
 	}
-	// Whoever depends on it besides, we do not: a backup that stops itself brings nobody back.
 	return slices.DeleteFunc(order, func(h held) bool { return h.info.ID == own.ID }), nil
 }
 

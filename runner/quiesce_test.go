@@ -141,6 +141,15 @@ func TestQuiesce_StopsWhatDependsOnTheContainerFirstAndStartsItLast(t *testing.T
 	}
 	s.start(tap(e))
 	s.declared("web")
+	s.declared("db")
+	view, err := s.runner.PlanView(t.Context())
+	s.must(err)
+	for _, next := range view.Next {
+		want := map[string][]string{s.project + "/db/default": {s.project + "/web", s.project + "/api", s.project + "/db"}}[next.Job]
+		if !slices.Equal(next.Stops, want) {
+			t.Errorf("the plan says that %s stops %v, want %v", next.Job, next.Stops, want)
+		}
+	}
 	run := s.succeeded(s.run("db"))
 	second := s.succeeded(s.ended(other[0]))
 	s.wantAsked("stop web", "stop api", "stop db", "start db", "start api", "start web")
