@@ -10,7 +10,7 @@ func Builtin() []Entry {
 			"mongo", "mongodb", "mongodb-community-server", "mongodb-enterprise-server", "percona-server-mongodb",
 		}},
 		redisEntry(),
-		{Name: "sqlite", Extension: ".db", Files: true, Stop: true, Stages: true},
+		sqliteEntry(),
 		volumeEntry(),
 		{Name: "exec", Extension: ".dump"},
 	}

@@ -3,6 +3,7 @@
 package port
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/simpledeploy/backup/docker"
@@ -13,7 +14,26 @@ import (
 // New is the strategy port of a container.
 func New(t testing.TB, c *enginetest.Container) strategy.Container {
 	t.Helper()
-	engine, err := docker.Connect(t.Context(), docker.Options{DataDir: t.TempDir(), StoreID: "enginetest"})
+	return connect(t, c, docker.Options{})
+}
+
+// WithHelper is New for strategies that work by a helper container.
+func WithHelper(t testing.TB, c *enginetest.Container) strategy.Container {
+	t.Helper()
+	helper.once.Do(func() { helper.image = enginetest.HelperImage(t) })
+	return connect(t, c, docker.Options{HelperImage: helper.image})
+}
+
+// helper is built once for a whole test binary.
+var helper struct {
+	once  sync.Once
+	image string
+}
+
+func connect(t testing.TB, c *enginetest.Container, opt docker.Options) strategy.Container {
+	t.Helper()
+	opt.DataDir, opt.StoreID = t.TempDir(), "enginetest"
+	engine, err := docker.Connect(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,13 +29,16 @@ type Source struct {
 func Run(t *testing.T, s Source) {
 	before := s.State(t)
 	var raw bytes.Buffer
-	if _, err := s.Entry.Strategy.Dump(t.Context(), s.Container, s.Options, &raw); err != nil {
+	report, err := s.Entry.Strategy.Dump(t.Context(), s.Container, s.Options, &raw)
+	if err != nil {
 		t.Fatalf("dump: %v", err)
 	}
+	s.Options.Files = report.Files
 	want, err := s.prove(raw.Bytes())
 	if err != nil {
 		t.Fatalf("the dump is not proven: %v", err)
 	}
+	want = want.With(report.Counted)
 	t.Run("proof refuses what is cut short", func(t *testing.T) {
 		for _, n := range []int{0, 1, raw.Len() / 3, raw.Len() / 2, raw.Len() - 1} {
 			if _, err := s.prove(raw.Bytes()[:n]); err == nil {
