@@ -37,9 +37,12 @@ func (c *Container) Exec(ctx context.Context, cmd strategy.Command) error {
 	}
 	err := c.run(ctx, cmd, true)
 	if errors.Is(err, errNoShell) {
-		if cmd.Stdin != nil {
+		switch {
+		case cmd.Args[0] == "sh":
+			err = strategy.ErrNoShell
+		case cmd.Stdin != nil:
 			err = errors.New("the container has no shell, so a command that reads input could not be ended safely")
-		} else {
+		default:
 			err = c.run(ctx, cmd, false)
 		}
 	}

@@ -118,7 +118,7 @@ func (d *Decoder) decodeService(id Identity, replicas []Container, shared shared
 
 	set := d.parse(c.Labels)
 	if !set.any() {
-		if !d.cfg.Auto || !known {
+		if !d.cfg.Auto || len(d.candidates(c.Image)) == 0 || appliance {
 			return svc
 		}
 	} else if e, ok := set.plain["enable"]; ok && strings.EqualFold(e.value, "false") {

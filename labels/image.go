@@ -29,18 +29,31 @@ func bareID(image string) bool {
 	return strings.HasPrefix(image, "sha256:") || imageID.MatchString(image)
 }
 
-// detect is the strategy that an image's name suggests, available or not.
+// detect is the strategy that an image's name suggests, available or not. A name that suggests several suggests none.
 func (d *Decoder) detect(image string) (Strategy, bool) {
-	name := repository(image)
-	if name == "" || aside(path.Base(name)) {
-		return Strategy{}, false
-	}
-	for _, s := range d.cfg.Strategies {
-		if slices.ContainsFunc(s.Images, func(pattern string) bool { return fits(pattern, name) }) {
-			return s, true
-		}
+	if found := d.candidates(image); len(found) == 1 {
+		return found[0], true
 	}
 	return Strategy{}, false
+}
+
+// candidates are all strategies that an image's name suggests.
+func (d *Decoder) candidates(image string) []Strategy {
+	name := repository(image)
+	if name == "" || aside(path.Base(name)) {
+		return nil
+	}
+	var found []Strategy
+	for _, s := range d.cfg.Strategies {
+		if fitsAny(s.Images, name) {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+func fitsAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return fits(pattern, name) })
 }
 
 // fits compares from the right, so that a mirror's folders in front do not matter: "postgres" is the last part of

@@ -109,6 +109,7 @@ func (w *work) job(name string, own map[string]entry) {
 	if strategy.Name != "" {
 		d.Strategy = strategy.Name
 		w.files(d, own, strategy)
+		w.commands(d, own, strategy)
 	}
 	if len(w.found) == before {
 		w.warn(d, own, strategy)
@@ -159,9 +160,12 @@ func (w *work) key(d *draft, own map[string]entry, key Key, strategy Strategy) b
 
 // misfit is a key that the strategy has no use for. Unnamed ones may be meant for another job of the container.
 func (w *work) misfit(d *draft, e entry, from source, key Key, strategy Strategy) {
+	remedy := "take it out, or choose another strategy"
+	if key.fit == fitsCommands {
+		remedy = "take it out, or write " + w.d.prefix + "strategy=exec"
+	}
 	f := w.finding(d, e, from, hint(
-		fmt.Sprintf("%s has no effect with the strategy %s; it is for %s", key.Name, strategy.Name, key.fit),
-		"take it out, or choose another strategy"))
+		fmt.Sprintf("%s has no effect with the strategy %s; it is for %s", key.Name, strategy.Name, key.fit), remedy))
 	if from == fromJob || len(w.set.named) == 0 {
 		w.found = append(w.found, f)
 		return
@@ -210,6 +214,20 @@ func (w *work) schedule(d *draft, own map[string]entry, ok map[string]bool) {
 		}
 		d.Jitter = (interval / 2).Truncate(time.Second) // a default is bent, not refused: it is meant for all jobs
 	}
+}
+
+// commands checks what only the exec strategy has.
+func (w *work) commands(d *draft, own map[string]entry, s Strategy) {
+	if s.Name != "exec" || d.DumpCommand != "" {
+		return
+	}
+	key, _ := findKey(w.d.keys, "dump-command")
+	e, from := w.lookup(own, key)
+	if from.labelled() {
+		return // refused already
+	}
+	e.label = w.d.prefix + key.Name
+	w.refuse(d, e, from, hint("the exec strategy has nothing to run", "write what writes the backup to its standard output"))
 }
 
 func (w *work) quorum(d *draft, own map[string]entry) {

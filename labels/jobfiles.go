@@ -61,6 +61,11 @@ func (w *work) automatic(own map[string]entry) (Strategy, error) {
 		return Strategy{}, hint(
 			fmt.Sprintf("the image has no name any more, only the id %s, so what runs in it cannot be seen", shown(w.c.Image)),
 			"name the strategy in a label, or re-create the container from a tagged image")
+	}
+	if err := w.ambiguous(own); err != nil {
+		return Strategy{}, err
+	}
+	switch {
 	case !volume.Available:
 		return Strategy{}, hint(fmt.Sprintf("the image %s is none that is known", w.c.Image), "name the strategy in a label")
 	case len(readableMounts(w.c)) == 0 && !named.labelled():
@@ -197,6 +202,9 @@ func suggest(c Container, engine Strategy) []string {
 			reason += " (not available in this version)"
 		}
 		out = append(out, reason)
+	}
+	if e, ok := foreign(c.Image); ok {
+		out = append(out, "exec: the image runs "+e.name+" ("+e.page+")")
 	}
 	if places := destinations(readableMounts(c)); len(places) > 0 {
 		out = append(out, "volume: data on "+strings.Join(places, ", "))

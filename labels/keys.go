@@ -68,7 +68,7 @@ func whatKeys() []Key {
 			Doc: "Whether there is a job at all. `false` always wins."},
 		{Name: "strategy", Values: "`auto`, `postgres`, `mysql`, `mariadb`, `mongo`, `redis`, `valkey`, `sqlite`, `volume`, `exec`", Default: "auto",
 			Available: true, fallback: "auto", set: setStrategy,
-			later: []string{"mongo", "exec"},
+			later: []string{"mongo"},
 			Doc:   "How a consistent copy is read. `auto` goes by the image's name; without a known one it is `volume` if there are volumes. A label always wins over the image's name."},
 		{Name: "paths", Values: "absolute paths in the container, comma separated", Default: "every volume, and binds below the project's folder",
 			Available: true, fit: fitsFiles, set: setPaths,
@@ -154,12 +154,12 @@ func commandKeys() []Key {
 			Doc: "Run with `sh -c` inside the container afterwards, always once `pre` was tried."},
 		{Name: "hook-timeout", Values: "duration", Default: "5m", Env: true, fallback: "5m", set: setHookTimeout,
 			Doc: "When `pre` or `post` is given up."},
-		{Name: "dump-command", Values: "command", Default: "none", fit: fitsCommands, set: setDumpCommand,
-			Doc: "Writes the backup to its standard output."},
-		{Name: "restore-command", Values: "command", Default: "none", fit: fitsCommands, set: setRestoreCommand,
-			Doc: "Reads the backup from its standard input."},
-		{Name: "extension", Values: "such as `.sql`", Default: "none", fit: fitsCommands, set: setExtension,
-			Doc: "Ends the object's name."},
+		{Name: "dump-command", Values: "command", Default: "none", Available: true, fit: fitsCommands, set: setDumpCommand,
+			Doc: "Run with `sh -c` inside the container; writes the backup to its standard output."},
+		{Name: "restore-command", Values: "command", Default: "none", Available: true, fit: fitsCommands, set: setRestoreCommand,
+			Doc: "Run with `sh -c` inside the container; reads the backup from its standard input. Without one `restore` refuses the job."},
+		{Name: "extension", Values: "such as `.sql` or `.tar`", Default: "`.dump`", Available: true, fit: fitsCommands, set: setExtension,
+			Doc: "What the dump-command writes; ends the object's name. `.tar`, `.gz`, `.tgz`, `.zst` and their likes are proven to be whole."},
 	}
 }
 

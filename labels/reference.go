@@ -56,5 +56,7 @@ container.
 
 The strategy ` + "`auto`" + ` compares the last parts of the image's name, registry and tag aside. Exporters, admin tools and
 connection poolers are never taken for the database beside them. A known database whose strategy is not available in
-this version is a Problem, not a copy of its files: such a copy looks like a backup and may not start again.
+this version is a Problem, not a copy of its files: such a copy looks like a backup and may not start again. So is a
+database that has no strategy of its own (ClickHouse, Elasticsearch, etcd …), and an image that nobody knows with a volume
+where a known database keeps its files, unless ` + "`quiesce`" + ` holds the container meanwhile. A label always wins.
 `

@@ -22,7 +22,7 @@ func registry() []Strategy {
 		{Name: "redis", Images: []string{"redis", "redis-stack", "redis-stack-server", "valkey", "keydb", "dragonfly"}},
 		{Name: "sqlite", Files: true},
 		{Name: "volume", Available: true, Files: true},
-		{Name: "exec"},
+		{Name: "exec", Available: true},
 	}
 }
 

@@ -37,8 +37,18 @@ func holdsSecret(value string) bool {
 		slices.ContainsFunc(assignment.FindAllStringSubmatch(value, -1), carries)
 }
 
-// reference reports a variable that is filled in inside the container, or the name of a file there: no secret.
+// reference reports a variable that is filled in inside the container, or the name of a file there: no secret. A
+// variable may come with what stands for it when it is missing, as in ${NAME:-} and ${NAME:?message}.
 func reference(s string) bool {
+	if strings.HasPrefix(s, "?") {
+		return true
+	}
+	if variable, other, ok := strings.Cut(s, ":-"); ok && strings.HasPrefix(variable, "${") {
+		return reference("-" + other)
+	}
+	if s = strings.TrimLeft(s, "-=+"); strings.HasPrefix(s, "}") {
+		return true
+	}
 	return strings.HasPrefix(s, "$") || strings.HasPrefix(s, "/") || strings.HasPrefix(s, "`")
 }
 

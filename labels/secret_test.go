@@ -21,6 +21,7 @@ func TestDecode_SecretIsRefusedAndNeverShown(t *testing.T) {
 		{"nonsense", "https://:" + secret + "@example.com"},
 		{"pre", "PGPASSWORD=" + secret + " psql -c checkpoint"},
 		{"pre", "mysql --password=" + secret},
+		{"pre", "mysql --password=${PASSWORD:-" + secret + "}"},
 		{"pre", `curl -d '{"token": "` + secret + `"}'`},
 		{"exclude", "AGE-SECRET-KEY-" + secret},
 		{"strategy", "postgres://shop:" + secret + "@db/shop"},
@@ -45,6 +46,7 @@ func TestDecode_SecretIsRefusedAndNeverShown(t *testing.T) {
 func TestDecode_ReferenceToASecretIsNone(t *testing.T) {
 	for _, value := range []string{
 		`PGPASSWORD="$POSTGRES_PASSWORD" psql`, "mysql --password=$MYSQL_PASSWORD", "--password-file=/run/secrets/db",
+		`[ -n "${TOKEN:-}" ] && export INFLUX_TOKEN="$TOKEN"`, "${PASSWORD:?is missing}", "PW=${DB_PASSWORD:-$OTHER}", "password=${PASSWORD}",
 		"https://example.com/path?x=1", "http://user@host", "s3:bucket", "key=value",
 	} {
 		if holdsSecret(value) {

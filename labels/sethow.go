@@ -83,6 +83,11 @@ func setExtension(d *draft, v string) error {
 		return errors.New("an extension has small letters, digits and dots, at most 16")
 	}
 	d.Extension = "." + strings.TrimPrefix(v, ".")
+	for _, reserved := range []string{".json", ".partial", ".sig"} {
+		if strings.HasSuffix(d.Extension, reserved) {
+			return hint(reserved+" ends the names of other files on a target", "write another one, such as .dump")
+		}
+	}
 	return nil
 }
 

@@ -20,6 +20,9 @@ func (w *work) warn(d *draft, own map[string]entry, s Strategy) {
 		w.warnKnownEngine(d, own)
 	case s.Name == "volume":
 		w.warnDataDirectory(d, own)
+	case s.Name == "exec" && d.RestoreCommand == "":
+		w.warning(d, own, "restore-command", "there is none, so `restore` refuses this job; its backups can be fetched with --stdout and --to-dir",
+			"write what reads the backup from its standard input")
 	case w.known && w.engine.Name != s.Name && !s.Files && s.Name != "exec":
 		w.warning(d, own, "strategy", fmt.Sprintf("the image %s looks like a %s", w.c.Image, w.engine.Name), "take the label out unless you know better")
 	}
@@ -43,6 +46,10 @@ func (w *work) warnKnownEngine(d *draft, own map[string]entry) {
 
 // warnDataDirectory finds a database's files behind an image that nobody knows, or on a volume shared with one.
 func (w *work) warnDataDirectory(d *draft, own map[string]entry) {
+	if e, ok := foreign(w.c.Image); ok && d.Quiesce == "none" {
+		w.warning(d, own, "strategy", fmt.Sprintf("%s writes to its files while they are read: such a copy may not start again", e.name), e.remedy(w.d.prefix))
+		return
+	}
 	for _, m := range w.chosenMounts(d) {
 		engine, shared := w.databases[mountKey(m)]
 		if !shared && d.Quiesce == "none" {

@@ -18,7 +18,7 @@ func (r *Runner) dump(ctx context.Context, b *backup, released func() error) err
 	var err error
 	b.out, err = r.stream(ctx, streamJob{
 		run: b.run.ID, entry: b.entry, options: b.options, container: b.container, compression: b.compression, target: b.dst,
-		key: b.key.String(), expect: r.lastBackup(ctx, b.job.ID()).StoredBytes, released: released,
+		key: b.key.String(), extension: b.extension, expect: r.lastBackup(ctx, b.job.ID()).StoredBytes, released: released,
 	})
 	b.run.Warnings, b.run.EngineVersion, b.run.HelperStart = b.out.report.Warnings, b.out.report.EngineVersion, b.out.helperStart
 	if err != nil {

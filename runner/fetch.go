@@ -36,7 +36,7 @@ func openBackup(ctx context.Context, t *target.Target, m target.Manifest, regist
 		return nil, errors.Join(fmt.Errorf("%s on %s has %d bytes, its manifest says %d: it is damaged; choose another backup or another target",
 			m.Key, t.Name(), object.Bytes, m.Stored.Bytes), in.Close())
 	}
-	v := &verified{manifest: m, in: in, stored: transform.NewMeter(transform.NewSHA256()), raw: raw, prover: entry.Prover()}
+	v := &verified{manifest: m, in: in, stored: transform.NewMeter(transform.NewSHA256()), raw: raw, prover: entry.NewProver(m.Raw.Extension)}
 	v.teed = io.TeeReader(in, v.stored)
 	if v.plain, err = transform.NewReader(v.teed, algorithm, workers); err != nil {
 		return nil, errors.Join(err, in.Close())

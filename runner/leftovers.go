@@ -73,7 +73,7 @@ func (r *Runner) settleInterrupted(ctx context.Context, run store.Run) error {
 		adopted = adopted || found
 		if err != nil {
 			r.log.Warn().Err(err).Str("run", run.ID).Str("target", name).Msg("look again later for what an interrupted run left")
-			errs = append(errs, r.rememberCleanup(ctx, run.ID, name, folderOf(run), r.possibleKeys(run)))
+			errs = append(errs, r.rememberCleanup(ctx, run.ID, name, folderOf(run), r.possibleKeys(ctx, run)))
 		}
 	}
 	if adopted {
@@ -96,17 +96,25 @@ func folderOf(run store.Run) string {
 	return target.Key{Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job}.Folder()
 }
 
-// possibleKeys are the keys that a run may have written to: its compression is not in the record.
-func (r *Runner) possibleKeys(run store.Run) []string {
+// possibleKeys are the keys that a run may have written to: its compression is not in the record, and the extension
+// of some strategies depends on the job, so that of its last backup counts too.
+func (r *Runner) possibleKeys(ctx context.Context, run store.Run) []string {
 	entry, ok := r.entry(run.Strategy)
 	if !ok || run.StartedAt.IsZero() {
 		return nil
 	}
-	var keys []string
+	var extensions, keys []string
 	for _, algorithm := range []string{transform.Zstd, transform.Gzip, transform.None} {
+		extensions = append(extensions, entry.Extension+transform.Compression{Algorithm: algorithm}.Extension())
+	}
+	for _, artifact := range r.lastBackup(ctx, run.JobID()).Artifacts {
+		if key, err := target.ParseKey(artifact.Key); err == nil && !slices.Contains(extensions, key.Extension) {
+			extensions = append(extensions, key.Extension)
+		}
+	}
+	for _, extension := range extensions {
 		keys = append(keys, target.Key{
-			Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job, Time: run.StartedAt, RunID: run.ID,
-			Extension: entry.Extension + transform.Compression{Algorithm: algorithm}.Extension(),
+			Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job, Time: run.StartedAt, RunID: run.ID, Extension: extension,
 		}.String())
 	}
 	return keys
@@ -141,7 +149,7 @@ func (r *Runner) settleOn(ctx context.Context, run *store.Run, t *target.Target)
 		adopt(run, t.Name(), m)
 		return true, t.RemovePartials(ctx, folder, run.ID)
 	}
-	return false, removeAttempt(ctx, t, folder, run.ID, r.possibleKeys(*run)...)
+	return false, removeAttempt(ctx, t, folder, run.ID, r.possibleKeys(ctx, *run)...)
 }
 
 // adopt writes into the run what its manifest says.

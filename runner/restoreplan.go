@@ -225,6 +225,11 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 	}
 	c.info = info
 	c.options = r.restoreOptions(c)
+	if checker, ok := c.entry.Strategy.(strategy.RestoreChecker); ok {
+		if err := checker.CanRestore(c.options); err != nil {
+			return &RefusedError{Why: fmt.Sprintf("restore %s/%s: %v", c.project, c.service, err)}
+		}
+	}
 	if c.entry.Stop {
 		mounts := mountsOf(info, pathsOf(c.manifest))
 		if c.stops, err = r.cfg.Engine.MountedBy(ctx, mounts); err != nil {
@@ -271,10 +276,12 @@ func (r *Runner) restoreOptions(c *chosen) strategy.Options {
 	for _, f := range c.manifest.Files {
 		opt.Files = append(opt.Files, strategy.File(f))
 	}
+	named := false
 	for _, job := range r.Snapshot().Jobs {
-		if job.Project == c.project && job.Service == c.service && job.Strategy == c.entry.Name {
+		if job.Project == c.project && job.Service == c.service && job.Strategy == c.entry.Name && !named {
 			opt.User, opt.PasswordEnv, opt.PasswordFile = job.User, job.PasswordEnv, job.PasswordFile
 			opt.RestoreCommand = job.RestoreCommand
+			named = job.Name == c.manifest.Job // of several jobs the backup's own knows best
 		}
 	}
 	return opt

@@ -207,6 +207,6 @@ func findEntry(registry []strategy.Entry, name string) (strategy.Entry, bool) {
 func optionsOf(job labels.Job, token string) strategy.Options {
 	return strategy.Options{
 		Token: token, Databases: job.Databases, User: job.User, PasswordEnv: job.PasswordEnv, PasswordFile: job.PasswordFile,
-		Paths: job.Paths, Exclude: job.Exclude, DumpCommand: job.DumpCommand, RestoreCommand: job.RestoreCommand,
+		Paths: job.Paths, Exclude: job.Exclude, DumpCommand: job.DumpCommand, RestoreCommand: job.RestoreCommand, Extension: job.Extension,
 	}
 }

@@ -22,6 +22,7 @@ type streamJob struct {
 	compression transform.Compression
 	target      *target.Target
 	key         string
+	extension   string       // of the raw form
 	expect      int64        // bytes of the last stored object; 0: unknown
 	released    func() error // called as soon as the dump has ended, whatever became of it
 }
@@ -43,7 +44,7 @@ func (r *Runner) stream(ctx context.Context, job streamJob) (streamed, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	pr, pw := io.Pipe()
-	side := &dumpSide{job: job, workers: r.cfg.Workers, prover: job.entry.Prover(), raw: transform.NewMeter(transform.NewXXH64()),
+	side := &dumpSide{job: job, workers: r.cfg.Workers, prover: job.entry.NewProver(job.extension), raw: transform.NewMeter(transform.NewXXH64()),
 		stored: transform.NewMeter(transform.NewSHA256())}
 	r.progress.meters(job.run, side.raw, side.stored)
 	// Storage that hangs in a write must not keep the dump, and with it a held container, past the job's timeout.

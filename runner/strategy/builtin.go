@@ -12,7 +12,7 @@ func Builtin() []Entry {
 		redisEntry(),
 		sqliteEntry(),
 		volumeEntry(),
-		{Name: "exec", Extension: ".dump"},
+		execEntry(),
 	}
 }
 
@@ -22,8 +22,10 @@ func postgresEntry() Entry {
 		Aliases:   []string{"postgresql"},
 		Extension: ".sql",
 		Images: []string{
-			"postgres", "postgresql", "postgresql-repmgr", "postgis", "pgvector", "timescaledb", "timescaledb-ha", "pgvecto-rs",
-			"vectorchord-postgres", "supabase/postgres", "percona-distribution-postgresql", "spilo", "paradedb",
+			"postgres", "postgresql", "postgresql-[0-9]*", "postgresql-repmgr", "aio-postgresql", "zulip-postgresql",
+			"postgis", "pgvector", "pgroonga", "pgvecto-rs", "vchord-postgres", "vectorchord-postgres", "vchord-suite",
+			"timescaledb", "timescaledb-ha", "citus", "apache/age", "paradedb", "postgres-plv8", "pgautoupgrade",
+			"percona-distribution-postgresql", "spilo", "spilo-[0-9]*", "crunchy-postgres", "crunchy-postgres-gis",
 		},
 		Available: true,
 		Stages:    true,

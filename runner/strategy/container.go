@@ -94,5 +94,8 @@ func (e *ExitError) Error() string {
 	}
 }
 
+// ErrNoShell is a command that needs a shell in a container that has none.
+var ErrNoShell = errors.New("the image has no shell (sh), and this strategy runs its tools through one: use an image with a shell, or the strategy volume, which needs none")
+
 // ErrNoContainer is a container that the engine does not know (any more).
 var ErrNoContainer = errors.New("no such container")

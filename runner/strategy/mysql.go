@@ -22,8 +22,8 @@ func mysqlEntry() Entry {
 		Aliases:   []string{"mariadb"},
 		Extension: ".sql",
 		Images: []string{
-			"mysql", "mariadb", "mysql-server", "mariadb-galera", "percona", "percona-server", "percona-xtradb-cluster",
-			"linuxserver/mariadb",
+			"mysql", "mariadb", "mysql-server", "mysql-[0-9]*", "mariadb-[0-9]*", "mariadb-galera", "alpine-mariadb", "mariadb-alpine",
+			"mysql/community-server", "mysql/enterprise-server", "percona", "percona-server", "percona-xtradb-cluster",
 		},
 		Available: true,
 		Strategy:  mysql{},

@@ -15,7 +15,10 @@ func redisEntry() Entry {
 		Name:      "redis",
 		Aliases:   []string{"valkey"},
 		Extension: ".rdb",
-		Images:    []string{"redis", "redis-stack", "redis-stack-server", "valkey", "keydb", "dragonfly"},
+		Images: []string{
+			"redis", "redis-[0-9]*", "redis-stack", "redis-stack-server", "redis-cluster", "redismod", "rejson", "redisearch", "redistimeseries",
+			"valkey", "valkey-[0-9]*", "valkey-bundle", "valkey-cluster", "keydb", "dragonfly",
+		},
 		Available: true,
 		Strategy:  redis{},
 		Prover:    newRedisProver,

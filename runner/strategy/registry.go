@@ -15,4 +15,15 @@ type Entry struct {
 	Strategy Strategy                 // nil when not available
 	Prover   func() Prover            // nil when not available
 	Recipe   func(opt Options) string // shell that restores the raw form from stdin with stock tools; "$CONTAINER" names the container
+
+	// ProverFor is set where the raw form differs from job to job: the prover of one raw extension.
+	ProverFor func(extension string) Prover
+}
+
+// NewProver is a prover for a raw stream of this extension.
+func (e Entry) NewProver(extension string) Prover {
+	if e.ProverFor != nil {
+		return e.ProverFor(extension)
+	}
+	return e.Prover()
 }

@@ -38,7 +38,7 @@ func aDatabase(t testing.TB, pageSize string) []byte {
 	return b
 }
 
-func tarred(t testing.TB, members map[string][]byte) []byte {
+func sqliteTar(t testing.TB, members map[string][]byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -72,7 +72,7 @@ func proveSQLite(raw []byte, step int) (Proof, error) {
 
 func TestSQLiteProver_WholeOnes(t *testing.T) {
 	a, b := aDatabase(t, "4096"), aDatabase(t, "65536")
-	several := tarred(t, map[string][]byte{"data/a.db": a, "data/b.db": b, strings.Repeat("long/", 60) + "c.db": a})
+	several := sqliteTar(t, map[string][]byte{"data/a.db": a, "data/b.db": b, strings.Repeat("long/", 60) + "c.db": a})
 	for name, c := range map[string]struct {
 		raw  []byte
 		want Proof
@@ -93,7 +93,7 @@ func TestSQLiteProver_WholeOnes(t *testing.T) {
 
 func TestSQLiteProver_RefusesEveryTruncation(t *testing.T) {
 	a := aDatabase(t, "4096")
-	several := tarred(t, map[string][]byte{"data/a.db": a, "data/b.db": a})
+	several := sqliteTar(t, map[string][]byte{"data/a.db": a, "data/b.db": a})
 	for name, raw := range map[string][]byte{"one": a, "several": several} {
 		r := rand.New(rand.NewPCG(1, uint64(len(raw))))
 		for range 200 {
@@ -122,9 +122,9 @@ func TestSQLiteProver_RefusesWhatIsNone(t *testing.T) {
 		"page count":            change(28, 0, 0, 0, 1),
 		"no pages":              change(28, 0, 0, 0, 0),
 		"an old size":           change(92, 9, 9, 9, 9),
-		"a cut one in a tar":    tarred(t, map[string][]byte{"data/a.db": a, "data/b.db": a[:len(a)-4096]}),
-		"another file in a tar": tarred(t, map[string][]byte{"data/a.db": a, "data/b.db": []byte("text")}),
-		"an empty one in a tar": tarred(t, map[string][]byte{"data/a.db": {}, "data/b.db": a}),
+		"a cut one in a tar":    sqliteTar(t, map[string][]byte{"data/a.db": a, "data/b.db": a[:len(a)-4096]}),
+		"another file in a tar": sqliteTar(t, map[string][]byte{"data/a.db": a, "data/b.db": []byte("text")}),
+		"an empty one in a tar": sqliteTar(t, map[string][]byte{"data/a.db": {}, "data/b.db": a}),
 		"an empty tar":          make([]byte, 1024),
 	} {
 		if p, err := proveSQLite(raw, 4099); err == nil {
@@ -136,7 +136,7 @@ func TestSQLiteProver_RefusesWhatIsNone(t *testing.T) {
 func FuzzSQLiteProver(f *testing.F) {
 	a := aDatabase(f, "512")
 	f.Add(a)
-	f.Add(tarred(f, map[string][]byte{"data/a.db": a}))
+	f.Add(sqliteTar(f, map[string][]byte{"data/a.db": a}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		whole, err := proveSQLite(raw, len(raw)+1)
 		pieces, errPieces := proveSQLite(raw, 3)

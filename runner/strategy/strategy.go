@@ -34,6 +34,12 @@ type Versioner interface {
 	Version(ctx context.Context, c Container, opt Options) (string, error)
 }
 
+// RestoreChecker is a strategy that can restore only what its options let it.
+type RestoreChecker interface {
+	// CanRestore says what is missing, with the remedy. It is asked before anything is begun.
+	CanRestore(opt Options) error
+}
+
 // Namer is a strategy whose raw form's extension depends on the job or on what it finds.
 type Namer interface {
 	// Extension is the extension of what Dump will write: ".db", ".tar".
@@ -49,7 +55,7 @@ type Options struct {
 	PasswordFile string
 	Paths        []string // nil: the strategy's default
 	Exclude      []string
-	Extension    string // of the raw form that is wanted; empty: the strategy's own choice
+	Extension    string // of the raw form that is wanted, by the job or by what Namer said; empty: the strategy's own
 	Files        []File // Restore and recipes: what the backup's own report said of its files
 	Size         int64  // bytes of the raw stream that Restore is given; 0: unknown
 
