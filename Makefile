@@ -21,7 +21,7 @@ TEST_TAGS     := lean
 TEST_FLAGS    ?= -race -timeout 40m
 TEST_ENV      := TEST_IMAGE=$(IMAGE) TEST_MINIO=$(TOOLS)/minio
 
-.PHONY: help build image demo test test-short bench lint fmt docs clean need-go need-docker
+.PHONY: help build image images prepare demo test test-short bench lint fmt docs clean need-go need-docker
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,11 @@ image: build need-docker ## Build the image from that binary and print its size
 
 demo: image ## Back up a million rows and a volume, lose them, bring them back, and prove it
 	IMAGE=$(IMAGE) scripts/demo.sh
+
+images: need-go need-docker ## Make the images of every engine that the tests start
+	$(GO) run -tags $(TEST_TAGS) ./internal/enginetest/cmd/testimages
+
+prepare: image images $(TOOLS)/minio ## Make all that `make test` needs; -j3 makes it side by side
 
 test: need-go need-docker image $(TOOLS)/minio ## Run every test, with real servers in containers
 	$(TEST_ENV) $(GO) test $(TEST_FLAGS) -tags $(TEST_TAGS) ./...

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ func fromSummary(s container.Summary) strategy.Info {
 		Labels:  s.Labels,
 		State:   s.State,
 		Mounts:  mountsOf(s.Mounts),
+		Shares:  containersIn(s.HostConfig.NetworkMode),
 	}
 }
 
@@ -29,9 +31,13 @@ func fromInspect(r container.InspectResponse) strategy.Info {
 		info.ID, info.Name, info.ImageID = r.ID, strings.TrimPrefix(r.Name, "/"), r.Image
 		if r.State != nil {
 			info.State = r.State.Status
+			if r.State.Health != nil && r.State.Health.Status != container.NoHealthcheck {
+				info.Health = r.State.Health.Status
+			}
 		}
 		if r.HostConfig != nil {
 			info.AutoRemove = r.HostConfig.AutoRemove
+			info.Shares = containersIn(string(r.HostConfig.NetworkMode), string(r.HostConfig.IpcMode), string(r.HostConfig.PidMode))
 		}
 	}
 	if r.Config != nil {
@@ -41,6 +47,17 @@ func fromInspect(r container.InspectResponse) strategy.Info {
 		}
 	}
 	return info
+}
+
+// containersIn are the containers that modes of namespaces name, each once.
+func containersIn(modes ...string) []string {
+	var out []string
+	for _, mode := range modes {
+		if name, ok := strings.CutPrefix(mode, "container:"); ok && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // ownName picks the container's own name: links add names of the form /other/alias.

@@ -94,3 +94,36 @@ func TestMountedBy_RunningAndPausedOnes(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestInspect_TellsHealthAndWhoseNamespacesItLivesIn(t *testing.T) {
+	e := connect(t)
+	host := idle(t, func(o *enginetest.RunOptions) {
+		o.Args = []string{"--ipc", "shareable", "--health-cmd", "true", "--health-interval", "1h"}
+	})
+	guest := idle(t, func(o *enginetest.RunOptions) {
+		o.Args = []string{"--network", "container:" + host.Name, "--ipc", "container:" + host.Name, "--pid", "container:" + host.Name}
+	})
+	of := func(infos []strategy.Info, err error, id string) strategy.Info {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return infos[slices.IndexFunc(infos, func(i strategy.Info) bool { return i.ID == id })]
+	}
+	all, err := e.List(t.Context())
+	lives := of(all, err, guest.ID)
+	if len(lives.Shares) != 1 || lives.Shares[0] != host.ID && lives.Shares[0] != host.Name {
+		t.Errorf("in the list the guest lives in %q, want the network of %s", lives.Shares, host.ID)
+	}
+	if lives := of(all, err, host.ID); len(lives.Shares) > 0 {
+		t.Errorf("in the list the host lives in %q", lives.Shares)
+	}
+	info, err := e.Inspect(t.Context(), guest.ID)
+	if err != nil || info.Health != "" || !slices.ContainsFunc(info.Shares, func(s string) bool { return s == host.ID || s == host.Name }) {
+		t.Errorf("the guest: %v, health %q, lives in %q", err, info.Health, info.Shares)
+	}
+	info, err = e.Inspect(t.Context(), host.ID)
+	if err != nil || info.Health != "starting" || len(info.Shares) > 0 {
+		t.Errorf("the host: %v, health %q, lives in %q", err, info.Health, info.Shares)
+	}
+}

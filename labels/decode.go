@@ -99,6 +99,7 @@ func (d *Decoder) Decode(all []Container) []Service {
 	for _, id := range ids {
 		services = append(services, d.decodeService(id, groups[id], shared))
 	}
+	d.checkGroups(services)
 	return services
 }
 

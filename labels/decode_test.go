@@ -167,7 +167,7 @@ func TestDecode_OneBadJobLeavesTheOthersAlone(t *testing.T) {
 	if diff := cmp.Diff([]string{"nightly offsite last=7", "weekly local within=30d"}, names); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"hourly"}, svc.Refused); diff != "" {
+	if diff := cmp.Diff([]string{"hourly"}, refused(svc)); diff != "" {
 		t.Error(diff)
 	}
 	if len(svc.Problems) != 1 || svc.Problems[0].Job != "hourly" {
@@ -180,7 +180,7 @@ func TestDecode_UnnamedMistakeIsSaidOnceForAllJobs(t *testing.T) {
 	if p := only(t, svc); p.Job != "" {
 		t.Errorf("the problem is %+v", p)
 	}
-	if diff := cmp.Diff([]string{"a", "b"}, svc.Refused); diff != "" {
+	if diff := cmp.Diff([]string{"a", "b"}, refused(svc)); diff != "" {
 		t.Error(diff)
 	}
 	svc = one(t, decoder(t), compose("db", "postgres:17", "retention", "0", "a.retention", "7", "b.schedule", "@weekly"))

@@ -17,15 +17,14 @@ func (w *work) finish(svc *Service) {
 	for _, job := range w.decoded {
 		refused := slices.ContainsFunc(problems, func(p Problem) bool { return p.Job == "" || p.Job == job.Name })
 		if refused {
-			svc.Refused = append(svc.Refused, job.Name)
-			svc.RefusedRPO = append(svc.RefusedRPO, job.RPO)
+			svc.Refuse(job)
 		} else {
 			svc.Jobs = append(svc.Jobs, job)
 		}
 	}
 	svc.OptedOut = len(names) == 0
 	svc.Problems = problems
-	svc.Warnings = slices.DeleteFunc(w.warnings, func(x Warning) bool { return slices.Contains(svc.Refused, x.Job) })
+	svc.Warnings = slices.DeleteFunc(w.warnings, func(x Warning) bool { return svc.refuses(x.Job) })
 }
 
 // merge joins what an unnamed label does to every job into one Problem of the container; the only job of a container

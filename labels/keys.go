@@ -68,8 +68,7 @@ func whatKeys() []Key {
 			Doc: "Whether there is a job at all. `false` always wins."},
 		{Name: "strategy", Values: "`auto`, `postgres`, `mysql`, `mariadb`, `mongo`, `redis`, `valkey`, `sqlite`, `volume`, `exec`", Default: "auto",
 			Available: true, fallback: "auto", set: setStrategy,
-			later: []string{"mongo"},
-			Doc:   "How a consistent copy is read. `auto` goes by the image's name; without a known one it is `volume` if there are volumes. A label always wins over the image's name."},
+			Doc: "How a consistent copy is read. `auto` goes by the image's name; without a known one it is `volume` if there are volumes. A label always wins over the image's name."},
 		{Name: "paths", Values: "absolute paths in the container, comma separated", Default: "every volume, and binds below the project's folder",
 			Available: true, fit: fitsFiles, set: setPaths,
 			Doc: "What is read. Each must lie on a mount. For `sqlite`, also patterns (`/data/*.db`); by default every file with SQLite's header. Sockets and read-only single files are left out by default; binds outside the project's folder count only when they are named."},
@@ -119,15 +118,15 @@ func whereKeys() []Key {
 func howKeys() []Key {
 	return []Key{
 		{Name: "quiesce", Values: "`none`, `pause`, `stop`", Default: "none", Available: true, Env: true, fallback: "none", fit: fitsFiles, set: setQuiesce,
-			Doc: "Whether the container is held while its files are read."},
+			Doc: "Whether the container is held while its files are read, and with `stop` what depends on it: see [holding a container](../quiesce.md)."},
 		{Name: "stop-timeout", Values: "duration", Default: "the container's own", Available: true, Env: true, fit: fitsFiles, set: setStopTimeout,
 			Doc: "How long the container has to stop before it is killed."},
 		{Name: "compression", Values: "`zstd`, `zstd:fastest`, `zstd:default`, `zstd:better`, `zstd:best`, `gzip`, `none`", Default: "zstd",
 			Available: true, Env: true, fallback: "zstd", set: setCompression, Doc: "How the stream is compressed."},
 		{Name: "encryption", Values: "`age`, `none`", Default: "none", Available: true, Env: true, fallback: "none", set: setEncryption,
 			later: []string{"age"}, Doc: "How the stream is encrypted."},
-		{Name: "group", Values: "a name", Default: "none", Env: true, set: setGroup,
-			Doc: "Jobs of one project with the same group and schedule are one restore point."},
+		{Name: "group", Values: "a name", Default: "none", Available: true, Env: true, set: setGroup,
+			Doc: "Jobs of one project with the same group are one restore point: what they hold is held together while all of them are read. They have one schedule, timezone and jitter. See [groups](../groups.md)."},
 	}
 }
 
@@ -148,12 +147,12 @@ func checkKeys() []Key {
 
 func commandKeys() []Key {
 	return []Key{
-		{Name: "pre", Values: "command", Default: "none", set: setPre,
-			Doc: "Run with `sh -c` inside the container before the backup."},
-		{Name: "post", Values: "command", Default: "none", set: setPost,
-			Doc: "Run with `sh -c` inside the container afterwards, always once `pre` was tried."},
-		{Name: "hook-timeout", Values: "duration", Default: "5m", Env: true, fallback: "5m", set: setHookTimeout,
-			Doc: "When `pre` or `post` is given up."},
+		{Name: "pre", Values: "command", Default: "none", Available: true, set: setPre,
+			Doc: "Run with `sh -c` inside the container before the dump. If it fails there is no dump. See [hooks](../hooks.md)."},
+		{Name: "post", Values: "command", Default: "none", Available: true, set: setPost,
+			Doc: "Run with `sh -c` inside the container after the dump, always once `pre` was tried; `SIMPLEDEPLOY_STATE` is `dumped` or `failed`."},
+		{Name: "hook-timeout", Values: "duration", Default: "5m", Available: true, Env: true, fallback: "5m", set: setHookTimeout,
+			Doc: "When `pre` or `post` is ended."},
 		{Name: "dump-command", Values: "command", Default: "none", Available: true, fit: fitsCommands, set: setDumpCommand,
 			Doc: "Run with `sh -c` inside the container; writes the backup to its standard output."},
 		{Name: "restore-command", Values: "command", Default: "none", Available: true, fit: fitsCommands, set: setRestoreCommand,

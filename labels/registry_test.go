@@ -79,6 +79,15 @@ func one(t *testing.T, d *Decoder, c Container) Service {
 	return services[0]
 }
 
+// refused are the names of the jobs that are declared and do not run.
+func refused(svc Service) []string {
+	var names []string
+	for _, r := range svc.Refused {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
 // only is the one problem that was found.
 func only(t *testing.T, svc Service) Problem {
 	t.Helper()

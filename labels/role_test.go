@@ -44,7 +44,7 @@ func TestDecode_LabelsOnTheApplianceAreRefused(t *testing.T) {
 	if p := only(t, svc); !strings.Contains(p.Why, "appliance itself") || p.Suggestion == "" {
 		t.Errorf("got %+v", p)
 	}
-	if diff := cmp.Diff([]string{"default"}, svc.Refused); diff != "" {
+	if diff := cmp.Diff([]string{"default"}, refused(svc)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -1,6 +1,9 @@
 package labels
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Config is what the environment adds to the labels.
 type Config struct {
@@ -26,15 +29,30 @@ type Strategy struct {
 // Service is everything that the labels of one service say.
 type Service struct {
 	Identity
-	Container  Container       // the one that is backed up: the lowest replica
-	Replicas   []Container     // all of that identity, the chosen one first
-	Detected   string          // strategy that the image suggests, available or not; empty: none
-	Suggested  []string        // strategies that fit, each with its reason
-	Stateful   bool            // keeps state worth a backup
-	OptedOut   bool            // its owner wants no backup: enable is false for all that is declared
-	Jobs       []Job           // those that can run
-	Refused    []string        // names of jobs that are declared but refused by Problems
-	RefusedRPO []time.Duration // their rpo, in the same order: it counts all the same
-	Problems   []Problem
-	Warnings   []Warning
+	Container Container   // the one that is backed up: the lowest replica
+	Replicas  []Container // all of that identity, the chosen one first
+	Detected  string      // strategy that the image suggests, available or not; empty: none
+	Suggested []string    // strategies that fit, each with its reason
+	Stateful  bool        // keeps state worth a backup
+	OptedOut  bool        // its owner wants no backup: enable is false for all that is declared
+	Jobs      []Job       // those that can run
+	Refused   []Refused   // declared, but refused by Problems
+	Problems  []Problem
+	Warnings  []Warning
+}
+
+// Refuse notes a job as one that is declared and does not run. The Problem that says why is the caller's.
+func (s *Service) Refuse(job Job) {
+	s.Refused = append(s.Refused, Refused{Name: job.Name, RPO: job.RPO, Group: job.Group})
+}
+
+func (s *Service) refuses(job string) bool {
+	return slices.ContainsFunc(s.Refused, func(r Refused) bool { return r.Name == job })
+}
+
+// Refused is what counts of a job that is declared, but that a Problem refuses.
+type Refused struct {
+	Name  string
+	RPO   time.Duration
+	Group string
 }

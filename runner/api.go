@@ -11,6 +11,7 @@ type Plan struct {
 	At       time.Time
 	Services []labels.Service // sorted by identity
 	Jobs     []labels.Job     // those that can run, sorted by id
+	Groups   []Group          // sorted by project and name
 	Problems []labels.Problem
 	Warnings []labels.Warning
 }
@@ -18,7 +19,8 @@ type Plan struct {
 // RunRequest asks for runs of every job that matches; empty Service or Job means all of them.
 type RunRequest struct {
 	Project, Service, Job string
-	Keep                  bool // pin the backups
+	Group                 string // only the jobs of this group; then Service and Job are empty
+	Keep                  bool   // pin the backups
 }
 
 // RestoreRequest says which backup goes where.
@@ -66,6 +68,7 @@ type PlanView struct {
 // NextRun is one job's next run in words.
 type NextRun struct {
 	Job             string    `json:"job"`
+	Group           string    `json:"group,omitempty"` // runs together with the other jobs of it
 	Strategy        string    `json:"strategy"`
 	Schedule        string    `json:"schedule"` // in words
 	At              time.Time `json:"at,omitzero"`
@@ -74,6 +77,7 @@ type NextRun struct {
 	ExpectedBytes   int64     `json:"expected_bytes,omitempty"`
 	ExpectedSeconds float64   `json:"expected_seconds,omitempty"`
 	Absent          bool      `json:"absent,omitempty"`
+	Stops           []string  `json:"stops,omitempty"` // services that it stops meanwhile, in order
 }
 
 // PruneResult is one backup on one target and what retention makes of it.

@@ -12,8 +12,8 @@ import (
 	"github.com/simpledeploy/backup/store"
 )
 
-// backup is one attempt of one job on its way through its phases: prepare, hold, dump, seal. They are apart so that
-// the members of a group can be taken through each of them together.
+// backup is one attempt of one job on its way through its phases: prepare, pre, hold, dump, post, seal. They are apart
+// so that the members of a group can be taken through each of them together.
 type backup struct {
 	run         *store.Run
 	job         labels.Job
@@ -25,7 +25,9 @@ type backup struct {
 	key         target.Key
 	extension   string // of the raw form
 	compression transform.Compression
-	out         streamed // what the dump left; sealed or cleaned up
+	out         streamed     // what the dump left; sealed or cleaned up
+	notes       []string     // warnings from before the dump
+	promised    *store.Entry // post's entry in the journal
 }
 
 // attempt makes one backup on the first target of order that is fit to take it. On success the run holds the
@@ -35,7 +37,15 @@ func (r *Runner) attempt(ctx context.Context, run *store.Run, job labels.Job, or
 	if err != nil {
 		return err
 	}
-	if err := r.holdAndDump(ctx, b); err != nil {
+	state := stateDumped
+	if err = r.pre(ctx, b); err == nil {
+		err = r.holdAndDump(ctx, b)
+	}
+	if err != nil {
+		state = stateFailed
+	}
+	r.post(ctx, b, state)
+	if err != nil {
 		return err
 	}
 	return r.seal(ctx, b)
@@ -54,8 +64,10 @@ func (r *Runner) holdAndDump(ctx context.Context, b *backup) error {
 	})
 }
 
-// prepare finds the container and a target, and sees that they fit; nothing has been changed when it returns.
+// prepare finds the container and a target, and sees that they fit. When it returns the record knows where the backup
+// will be written, and nothing else has been changed.
 func (r *Runner) prepare(ctx context.Context, run *store.Run, job labels.Job, order []string) (*backup, error) {
+	run.Warnings = nil
 	b := &backup{run: run, job: job, options: optionsOf(job, run.ID), compression: transform.Compression(job.Compression)}
 	if err := r.findSource(ctx, b); err != nil {
 		return nil, err
@@ -71,6 +83,10 @@ func (r *Runner) prepare(ctx context.Context, run *store.Run, job labels.Job, or
 	b.key = target.Key{
 		Instance: r.cfg.Store.Instance(), Project: job.Project, Service: job.Service, Job: job.Name,
 		Time: run.StartedAt, RunID: run.ID, Extension: b.extension + b.compression.Extension(),
+	}
+	run.Key = b.key.String()
+	if err := r.cfg.Store.UpdateRun(ctx, *run); err != nil {
+		return nil, failed(causeRecord, false, fmt.Errorf("record where the backup goes: %w", err))
 	}
 	return b, nil
 }
@@ -124,15 +140,21 @@ func (r *Runner) resolve(ctx context.Context, project, service string) (strategy
 	if err != nil {
 		return strategy.Info{}, fmt.Errorf("list containers: %w", err)
 	}
-	best, lowest := "", 0
-	for _, info := range infos {
-		id, number, oneoff := labels.IdentityOf(info.Name, info.Labels)
-		if id.Project == project && id.Service == service && !oneoff && (best == "" || number < lowest) {
-			best, lowest = info.ID, number
-		}
-	}
-	if best == "" {
+	info, ok := lowest(infos, project, service)
+	if !ok {
 		return strategy.Info{}, fmt.Errorf("%s/%s: %w", project, service, strategy.ErrNoContainer)
 	}
-	return r.cfg.Engine.Inspect(ctx, best)
+	return r.cfg.Engine.Inspect(ctx, info.ID)
+}
+
+// lowest is the service's container with the lowest number.
+func lowest(infos []strategy.Info, project, service string) (best strategy.Info, ok bool) {
+	least := 0
+	for _, info := range infos {
+		id, number, oneoff := labels.IdentityOf(info.Name, info.Labels)
+		if id.Project == project && id.Service == service && !oneoff && (!ok || number < least) {
+			best, least, ok = info, number, true
+		}
+	}
+	return best, ok
 }

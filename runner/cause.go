@@ -23,6 +23,8 @@ const (
 	causeAbsent    = "absent"    // no container declares the job
 	causeStrategy  = "strategy"  // the strategy does not fit
 	causeRecord    = "record"    // the record could not be written: nothing is a backup that it does not know
+	causeRefused   = "refused"   // of a group: a declared member is kept out by a problem with its labels
+	causeHook      = "hook"      // the hook pre said no
 	causeHold      = "hold"      // the container could not be stopped or brought back
 )
 

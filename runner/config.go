@@ -60,6 +60,7 @@ type jobSpec struct {
 	Retries     int                `json:"retries"`
 	Timeout     time.Duration      `json:"timeout"`
 	RPO         time.Duration      `json:"rpo,omitempty"`
+	Group       string             `json:"group,omitempty"`
 	Labels      map[string]string  `json:"labels,omitempty"`
 }
 
@@ -68,7 +69,7 @@ func specOf(job labels.Job) jobSpec {
 		Strategy: job.Strategy, Schedule: job.Schedule.Spec, Timezone: job.Schedule.Timezone(),
 		Targets: job.Targets, Quorum: job.Quorum, Retention: job.Retention,
 		Paths: job.Paths, Exclude: job.Exclude, Databases: job.Databases, Quiesce: job.Quiesce,
-		Compression: job.Compression, Retries: job.Retries, Timeout: job.Timeout, RPO: job.RPO, Labels: job.Labels,
+		Compression: job.Compression, Retries: job.Retries, Timeout: job.Timeout, RPO: job.RPO, Group: job.Group, Labels: job.Labels,
 	}
 }
 

@@ -148,7 +148,7 @@ func (r *Runner) settleRun(ctx context.Context, id string) error {
 	if run.State != before {
 		r.tell(ctx, run)
 	}
-	return nil
+	return r.resettleGroup(ctx, run.GroupRun)
 }
 
 // hashedReader passes a stream on and gives an error in place of its end when the hash is not the wanted one.

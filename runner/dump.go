@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/simpledeploy/backup/runner/strategy"
@@ -20,7 +21,8 @@ func (r *Runner) dump(ctx context.Context, b *backup, released func() error) err
 		run: b.run.ID, entry: b.entry, options: b.options, container: b.container, compression: b.compression, target: b.dst,
 		key: b.key.String(), extension: b.extension, expect: r.lastBackup(ctx, b.job.ID()).StoredBytes, released: released,
 	})
-	b.run.Warnings, b.run.EngineVersion, b.run.HelperStart = b.out.report.Warnings, b.out.report.EngineVersion, b.out.helperStart
+	b.run.Warnings = slices.Concat(b.notes, b.out.report.Warnings)
+	b.run.EngineVersion, b.run.HelperStart = b.out.report.EngineVersion, b.out.helperStart
 	if err != nil {
 		return r.afterFailedStream(ctx, b, err)
 	}

@@ -244,7 +244,7 @@ func TestClock_SetBackFiresByTheNewTime(t *testing.T) {
 	r, _, _ := storage(t)
 	now := time.Date(2031, 6, 1, 12, 30, 0, 0, time.UTC) // wrong by years
 	var fired []string
-	c := newClock(r.cfg.Store, func() time.Time { return now }, false, func(_ labels.Job, tick time.Time, trigger string) {
+	c := newClock(r.cfg.Store, func() time.Time { return now }, false, func(_ unit, tick time.Time, trigger string) {
 		fired = append(fired, trigger+" "+tick.Format(time.DateTime))
 	})
 	hourly, err := labels.ParseSchedule("0 * * * *", "UTC", time.Second)
@@ -256,7 +256,7 @@ func TestClock_SetBackFiresByTheNewTime(t *testing.T) {
 	if _, err := r.cfg.Store.PutJobs(t.Context(), []store.Job{{ID: job.ID(), Project: "shop", Service: "app", Name: "default", Declared: true}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.set(t.Context(), []labels.Job{job}); err != nil {
+	if err := c.set(t.Context(), []unit{{id: job.ID(), jobs: []labels.Job{job}}}); err != nil {
 		t.Fatal(err)
 	}
 	c.fireDue(t.Context())

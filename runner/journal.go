@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ const (
 	journalPaused  = "paused"
 	journalRestore = "restore" // a restore that may have left something to finish or undo
 	journalCleanup = "cleanup" // a target that may hold what a failed attempt left
+	journalPost    = "post"    // a hook that has to be run after the dump
 )
 
 // cleanupPatience is how long a target is asked again and again to let us clean up.
@@ -26,6 +28,7 @@ const cleanupPatience = 24 * time.Hour
 
 // restoreNote is what a restore's journal entry must know to be finished or undone later.
 type restoreNote struct {
+	Restore  string           `json:"restore,omitempty"` // its id; that of the entry is the whole's where it is part of one
 	Strategy string           `json:"strategy"`
 	Options  strategy.Options `json:"options"`
 }
@@ -37,13 +40,19 @@ type cleanupNote struct {
 	Keys   []string `json:"keys,omitempty"` // that the attempt may have written to
 }
 
-// replayJournal finishes at the start what an earlier process left undone, before anything else happens.
+// replayJournal finishes at the start what an earlier process left undone, before anything else happens. Hooks can
+// take long: they are queued, ahead of every run of their service.
 func (r *Runner) replayJournal(ctx context.Context) error {
 	entries, err := r.cfg.Store.Journal(ctx)
 	if err != nil {
 		return fmt.Errorf("read the journal: %w", err)
 	}
-	return r.replay(ctx, entries)
+	hooks := func(e store.Entry) bool { return e.Kind == journalPost }
+	err = r.replay(ctx, slices.DeleteFunc(slices.Clone(entries), hooks))
+	if slices.ContainsFunc(entries, hooks) {
+		err = errors.Join(err, r.queueReplay(ctx))
+	}
+	return err
 }
 
 // queueReplay does the same later on, for what could not be done yet: as tasks that hold the locks of their
@@ -68,7 +77,7 @@ func (r *Runner) queueReplay(ctx context.Context) error {
 				locks = append(locks, e.Project+"/"+e.Service)
 			}
 		}
-		r.queue.submit(&task{id: id, job: job, locks: locks, free: true, do: func(ctx context.Context) {
+		r.queue.submit(&task{id: id, jobs: []string{job}, locks: locks, free: true, do: func(ctx context.Context) {
 			if err := r.replay(ctx, left); err != nil {
 				r.log.Error().Err(err).Msg("replay the journal")
 			}
@@ -78,7 +87,7 @@ func (r *Runner) queueReplay(ctx context.Context) error {
 }
 
 // replay works entries off: first restores are finished or undone, then containers come back, then targets are
-// cleaned. A container whose restore could not be recovered stays as it is: starting it would put it to work on half
+// cleaned, then hooks are run. A container whose restore could not be recovered stays as it is: starting it would put it to work on half
 // a state. Each step is bounded, so that one that hangs does not hold up the others.
 func (r *Runner) replay(ctx context.Context, entries []store.Entry) error {
 	var errs []error
@@ -96,13 +105,42 @@ func (r *Runner) replay(ctx context.Context, entries []store.Entry) error {
 			}
 		}
 	}
+	errs = append(errs, r.bringAllBack(ctx, entries, unrecovered))
 	for _, e := range entries {
-		switch {
-		case e.Kind == journalCleanup:
+		if e.Kind == journalCleanup {
 			errs = append(errs, step(r.replayCleanup, e))
-		case (e.Kind == journalStopped || e.Kind == journalPaused) && !unrecovered[e.RunID]:
-			errs = append(errs, step(r.bringBack, e))
 		}
+	}
+	for _, e := range entries {
+		if e.Kind == journalPost {
+			own, cancel := r.pastEnd(ctx)
+			errs = append(errs, r.replayPost(own, e))
+			cancel()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// bringAllBack brings containers back, of each run the last one held first. What needs one that may yet go down waits
+// for that: it would be started into a network that is about to vanish.
+func (r *Runner) bringAllBack(ctx context.Context, entries []store.Entry, unrecovered map[string]bool) error {
+	held := slices.DeleteFunc(slices.Clone(entries), func(e store.Entry) bool {
+		return e.Kind != journalStopped && e.Kind != journalPaused || unrecovered[e.RunID]
+	})
+	slices.SortStableFunc(held, func(a, b store.Entry) int { return cmp.Compare(noteOf(b).Rank, noteOf(a).Rank) })
+	var errs []error
+	patience := r.now().Add(healthPatience)
+	waits := map[string]bool{}
+	for _, e := range held {
+		if slices.ContainsFunc(noteOf(e).Needs, func(id string) bool { return waits[id] }) {
+			waits[e.Container] = true
+			continue
+		}
+		bounded, cancel := context.WithTimeout(ctx, releaseTimeout)
+		err := r.bringBack(bounded, e, patience)
+		cancel()
+		waits[e.Container] = errors.Is(err, errStopUnderWay)
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
@@ -136,8 +174,9 @@ func (r *Runner) recoverRestore(ctx context.Context, e store.Entry) error {
 // giveUpRestore says loudly that a restore died whose strategy cannot be finished or undone: the service may be
 // between two states, and the safety backup is the way back.
 func (r *Runner) giveUpRestore(ctx context.Context, e store.Entry, note restoreNote) error {
-	text := fmt.Sprintf("the restore %s of %s/%s was cut short, and %s cannot be rolled back: restore again", e.RunID, e.Project, e.Service, note.Strategy)
-	if row, err := r.cfg.Store.Restore(ctx, e.RunID); err == nil && row.SafetyRun != "" {
+	id := cmp.Or(note.Restore, e.RunID)
+	text := fmt.Sprintf("the restore %s of %s/%s was cut short, and %s cannot be rolled back: restore again", id, e.Project, e.Service, note.Strategy)
+	if row, err := r.cfg.Store.Restore(ctx, id); err == nil && row.SafetyRun != "" {
 		text += "; what was there before is in run " + row.SafetyRun
 	}
 	r.log.Error().Str("service", e.Project+"/"+e.Service).Msg(text)

@@ -73,7 +73,7 @@ func (r *Runner) settleInterrupted(ctx context.Context, run store.Run) error {
 		adopted = adopted || found
 		if err != nil {
 			r.log.Warn().Err(err).Str("run", run.ID).Str("target", name).Msg("look again later for what an interrupted run left")
-			errs = append(errs, r.rememberCleanup(ctx, run.ID, name, folderOf(run), r.possibleKeys(ctx, run)))
+			errs = append(errs, r.rememberCleanup(ctx, run.ID, name, folderOf(run), r.possibleKeys(run)))
 		}
 	}
 	if adopted {
@@ -96,25 +96,21 @@ func folderOf(run store.Run) string {
 	return target.Key{Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job}.Folder()
 }
 
-// possibleKeys are the keys that a run may have written to: its compression is not in the record, and the extension
-// of some strategies depends on the job, so that of its last backup counts too.
-func (r *Runner) possibleKeys(ctx context.Context, run store.Run) []string {
+// possibleKeys are the keys that a run may have written to. Of one from before the record knew its key, the compression
+// has to be guessed.
+func (r *Runner) possibleKeys(run store.Run) []string {
+	if run.Key != "" {
+		return []string{run.Key}
+	}
 	entry, ok := r.entry(run.Strategy)
 	if !ok || run.StartedAt.IsZero() {
 		return nil
 	}
-	var extensions, keys []string
+	var keys []string
 	for _, algorithm := range []string{transform.Zstd, transform.Gzip, transform.None} {
-		extensions = append(extensions, entry.Extension+transform.Compression{Algorithm: algorithm}.Extension())
-	}
-	for _, artifact := range r.lastBackup(ctx, run.JobID()).Artifacts {
-		if key, err := target.ParseKey(artifact.Key); err == nil && !slices.Contains(extensions, key.Extension) {
-			extensions = append(extensions, key.Extension)
-		}
-	}
-	for _, extension := range extensions {
 		keys = append(keys, target.Key{
-			Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job, Time: run.StartedAt, RunID: run.ID, Extension: extension,
+			Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job, Time: run.StartedAt, RunID: run.ID,
+			Extension: entry.Extension + transform.Compression{Algorithm: algorithm}.Extension(),
 		}.String())
 	}
 	return keys
@@ -149,7 +145,7 @@ func (r *Runner) settleOn(ctx context.Context, run *store.Run, t *target.Target)
 		adopt(run, t.Name(), m)
 		return true, t.RemovePartials(ctx, folder, run.ID)
 	}
-	return false, removeAttempt(ctx, t, folder, run.ID, r.possibleKeys(ctx, *run)...)
+	return false, removeAttempt(ctx, t, folder, run.ID, r.possibleKeys(*run)...)
 }
 
 // adopt writes into the run what its manifest says.
@@ -194,7 +190,7 @@ func (r *Runner) recoverAll(ctx context.Context) error {
 	if err := r.replayJournal(ctx); err != nil {
 		r.log.Error().Err(err).Msg("replay the journal")
 	}
-	runs, err := r.cfg.Store.Interrupt(ctx)
+	runs, groups, err := r.cfg.Store.Interrupt(ctx)
 	if err != nil {
 		return err
 	}
@@ -205,6 +201,9 @@ func (r *Runner) recoverAll(ctx context.Context) error {
 		r.log.Warn().Str("job", run.JobID()).Str("run", run.ID).Msg("a run was interrupted by the appliance's last end")
 	}
 	r.interrupted = runs
+	if err := r.settleInterruptedGroups(ctx, groups); err != nil {
+		return err
+	}
 	r.waiting, err = r.cfg.Store.QueuedRuns(ctx)
 	return err
 }
@@ -213,19 +212,19 @@ func (r *Runner) recoverAll(ctx context.Context) error {
 func (r *Runner) requeue(ctx context.Context) {
 	plan := r.Snapshot()
 	for _, run := range r.waiting {
+		if run.GroupRun != "" {
+			continue // goes with its group
+		}
 		if job, ok := plan.find(run.JobID()); ok {
 			r.submit(run.ID, job)
 			continue
 		}
-		run.State, run.Cause, run.FinishedAt = store.Skipped, causeAbsent, r.now()
-		run.Error = "no container declares this job any more"
-		if err := r.cfg.Store.UpdateRun(ctx, run); err != nil {
-			r.log.Error().Err(err).Str("run", run.ID).Msg("record a skipped run")
-		}
+		r.skipAbsent(ctx, run)
 	}
+	r.requeueGroups(ctx, plan)
 	for _, run := range r.interrupted {
 		job, ok := plan.find(run.JobID())
-		if !ok || run.Trigger != "schedule" || !r.cfg.CatchUp || r.queue.busy(run.JobID()) {
+		if !ok || run.GroupRun != "" || run.Trigger != "schedule" || !r.cfg.CatchUp || r.queue.busy(run.JobID()) {
 			continue // a catch-up that died is not caught up again: it may be what kills us
 		}
 		if last, err := r.cfg.Store.Latest(ctx, run.JobID()); err != nil || last.ID != run.ID || last.State != store.Interrupted {
@@ -234,5 +233,14 @@ func (r *Runner) requeue(ctx context.Context) {
 		if _, err := r.enqueue(ctx, job, "catch-up", run.ScheduledFor, false); err != nil {
 			r.log.Error().Err(err).Str("job", run.JobID()).Msg("catch up an interrupted run")
 		}
+	}
+}
+
+// skipAbsent records a run that waited and whose job is gone.
+func (r *Runner) skipAbsent(ctx context.Context, run store.Run) {
+	run.State, run.Cause, run.FinishedAt = store.Skipped, causeAbsent, r.now()
+	run.Error = "no container declares this job any more"
+	if err := r.cfg.Store.UpdateRun(ctx, run); err != nil {
+		r.log.Error().Err(err).Str("run", run.ID).Msg("record a skipped run")
 	}
 }

@@ -16,7 +16,7 @@ func (r *Runner) manifestOf(b *backup) target.Manifest {
 	run, job := *b.run, b.job
 	m := target.Manifest{
 		Program:  target.Program{Name: "simpledeploy-backup", Version: r.cfg.Version},
-		Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job, Run: run.ID, Trigger: run.Trigger,
+		Instance: run.Instance, Project: run.Project, Service: run.Service, Job: run.Job, Run: run.ID, GroupRun: run.GroupRun, Trigger: run.Trigger,
 		Strategy: b.entry.Name, Image: run.Image, ImageDigest: run.ImageDigest, EngineVersion: run.EngineVersion,
 		ScheduledFor: run.ScheduledFor, StartedAt: run.StartedAt, FinishedAt: r.now(),
 		Key: b.key.String(), Stored: target.Stored{Bytes: run.StoredBytes, SHA256: run.SHA256},
@@ -28,6 +28,9 @@ func (r *Runner) manifestOf(b *backup) target.Manifest {
 		m.Files = append(m.Files, target.File(f))
 	}
 	m.Recipe = recipe(b)
+	if run.GroupRun != "" {
+		m.Group = job.Group
+	}
 	if b.compression.Algorithm != transform.None {
 		m.Stages = []string{b.compression.Algorithm}
 	}

@@ -19,14 +19,16 @@ type Scope struct {
 // MakePlan decodes one snapshot of the engine. It is pure: the same snapshot gives the same plan.
 func MakePlan(dec *labels.Decoder, infos []strategy.Info, scope Scope, now time.Time) Plan {
 	plan := Plan{At: now, Services: dec.Decode(scope.containers(infos))}
+	held := heldGroups(plan.Services)
 	for i := range plan.Services {
 		svc := &plan.Services[i]
-		svc.Jobs = scope.refuseHeldUploads(svc)
+		svc.Jobs = scope.refuseHeldUploads(svc, held)
 		plan.Jobs = append(plan.Jobs, svc.Jobs...)
 		plan.Problems = append(plan.Problems, svc.Problems...)
 		plan.Warnings = append(plan.Warnings, svc.Warnings...)
 	}
 	slices.SortFunc(plan.Jobs, func(a, b labels.Job) int { return cmp.Compare(a.ID(), b.ID()) })
+	plan.Groups = groupsOf(plan.Services)
 	return plan
 }
 
@@ -47,23 +49,42 @@ func (s Scope) containers(infos []strategy.Info) []labels.Container {
 	return out
 }
 
-// refuseHeldUploads refuses jobs that would hold a container stopped while a far target takes the stream:
-// the upload would decide how long the service is away.
-func (s Scope) refuseHeldUploads(svc *labels.Service) []labels.Job {
+// heldGroups are the groups of which a member holds its container: it is held until the last member is read.
+func heldGroups(services []labels.Service) map[string]bool {
+	held := map[string]bool{}
+	for _, svc := range services {
+		for _, job := range svc.Jobs {
+			if job.Group != "" && job.Holds() {
+				held[job.GroupID()] = true
+			}
+		}
+	}
+	return held
+}
+
+// refuseHeldUploads refuses jobs that would hold a container while a far target takes the stream: the upload would
+// decide how long the service is away. In a group that holds anything, that is every member's stream.
+func (s Scope) refuseHeldUploads(svc *labels.Service, held map[string]bool) []labels.Job {
 	kept := svc.Jobs[:0:0]
 	for _, job := range svc.Jobs {
-		if job.Quiesce == "none" || job.Quiesce == "" || s.Local == nil || s.Local(job.Targets[0]) {
+		inHeld := job.Group != "" && held[job.GroupID()]
+		if !job.Holds() && !inHeld || s.Local == nil || s.Local(job.Targets[0]) {
 			kept = append(kept, job)
 			continue
 		}
-		svc.Refused = append(svc.Refused, job.Name)
-		svc.RefusedRPO = append(svc.RefusedRPO, job.RPO)
-		svc.Problems = append(svc.Problems, labels.Problem{
+		svc.Refuse(job)
+		p := labels.Problem{
 			Identity: job.Identity, Job: job.Name, Label: "quiesce", Value: job.Quiesce,
 			Why: "the first target, " + job.Targets[0] + ", is not on this machine, so the container would be held for as " +
 				"long as the upload takes; this is not available in this version",
 			Suggestion: "name a local target first: target=" + strings.Join(append([]string{"local"}, job.Targets...), ","),
-		})
+		}
+		if !job.Holds() {
+			p.Label, p.Value = "group", job.Group
+			p.Why = "the first target, " + job.Targets[0] + ", is not on this machine, so the containers that the group holds would be " +
+				"held for as long as this upload takes too; this is not available in this version"
+		}
+		svc.Problems = append(svc.Problems, p)
 	}
 	return kept
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/simpledeploy/backup/labels"
 	"github.com/simpledeploy/backup/runner/retention"
+	"github.com/simpledeploy/backup/runner/strategy"
 )
 
 // PlanView says what will run when, and what pruning would remove and why.
@@ -15,6 +16,7 @@ func (r *Runner) PlanView(ctx context.Context) (PlanView, error) {
 		return PlanView{}, err
 	}
 	plan := r.Snapshot()
+	stops := r.stopsOf(ctx, plan.Jobs)
 	var view PlanView
 	for _, row := range rows {
 		job, declared := plan.find(row.ID)
@@ -24,7 +26,9 @@ func (r *Runner) PlanView(ctx context.Context) (PlanView, error) {
 			}
 			continue
 		}
-		view.Next = append(view.Next, r.nextRun(ctx, job))
+		next := r.nextRun(ctx, job)
+		next.Stops = stops[job.ID()]
+		view.Next = append(view.Next, next)
 		results, err := r.pruneJob(ctx, job.ID(), job.Retention, zoneOf(job), true)
 		if err != nil {
 			return PlanView{}, err
@@ -37,7 +41,7 @@ func (r *Runner) PlanView(ctx context.Context) (PlanView, error) {
 
 func (r *Runner) nextRun(ctx context.Context, job labels.Job) NextRun {
 	next := NextRun{
-		Job: job.ID(), Strategy: job.Strategy, Schedule: job.Schedule.Words(), At: r.clock.nextOf(job.ID()),
+		Job: job.ID(), Group: job.Group, Strategy: job.Strategy, Schedule: job.Schedule.Words(), At: r.clock.nextOf(job.ID()),
 		Targets: job.Targets, Retention: retention.Policy(job.Retention).String(),
 	}
 	if last := r.lastBackup(ctx, job.ID()); last.ID != "" {
@@ -45,6 +49,33 @@ func (r *Runner) nextRun(ctx context.Context, job labels.Job) NextRun {
 		next.ExpectedSeconds = last.FinishedAt.Sub(last.StartedAt).Seconds()
 	}
 	return next
+}
+
+// stopsOf says which services each job would stop as things are, in order; nothing while the engine does not answer.
+func (r *Runner) stopsOf(ctx context.Context, jobs []labels.Job) map[string][]string {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	var infos []strategy.Info
+	out := map[string][]string{}
+	for _, job := range jobs {
+		if job.Quiesce != "stop" {
+			continue
+		}
+		if infos == nil {
+			var err error
+			if infos, err = r.inspectRunning(ctx); err != nil {
+				return out
+			}
+		}
+		info, ok := lowest(infos, job.Project, job.Service)
+		if !ok {
+			continue
+		}
+		if order, err := r.holdAmong(infos, []member{{info: info, how: job.Quiesce}}); err == nil {
+			out[job.ID()] = servicesOf(order)
+		}
+	}
+	return out
 }
 
 // compareNext puts the soonest first and what never fires last.

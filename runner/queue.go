@@ -9,7 +9,7 @@ import (
 // task is one piece of work for the queue.
 type task struct {
 	id    string   // of the run or restore
-	job   string   // project/service/job: one task per job at a time
+	jobs  []string // project/service/job, or what else is done once at a time; a group names itself and all of its members
 	locks []string // services: one task per service at a time
 	free  bool     // takes no slot of the global limit (restores: nobody waits for a backup to get his data back)
 	do    func(ctx context.Context)
@@ -48,7 +48,7 @@ func (q *queue) submit(t *task) bool {
 func (q *queue) busy(job string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	same := func(t *task) bool { return t.job == job }
+	same := func(t *task) bool { return slices.Contains(t.jobs, job) }
 	return slices.ContainsFunc(q.waiting, same) || slices.ContainsFunc(q.active, same)
 }
 
@@ -78,10 +78,14 @@ func (q *queue) fits(t *task, earlier []*task) bool {
 		return false
 	}
 	clash := func(o *task) bool {
-		return o.job == t.job || slices.ContainsFunc(o.locks, func(l string) bool { return slices.Contains(t.locks, l) })
+		return overlap(o.jobs, t.jobs) || overlap(o.locks, t.locks)
 	}
 	waits := func(o *task) bool { return (o.free || !t.free) && clash(o) } // what takes no slot waits for no slot
 	return !slices.ContainsFunc(q.active, clash) && !slices.ContainsFunc(earlier, waits)
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
 
 func (q *queue) finish(t *task) {

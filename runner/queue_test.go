@@ -16,7 +16,7 @@ type gate struct {
 
 func newGate(began *[]string, id, job string, locks ...string) *gate {
 	g := &gate{open: make(chan struct{})}
-	g.task = task{id: id, job: job, locks: locks, do: func(context.Context) {
+	g.task = task{id: id, jobs: []string{job}, locks: locks, do: func(context.Context) {
 		*began = append(*began, id)
 		<-g.open
 	}}

@@ -1,11 +1,13 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/simpledeploy/backup/labels"
@@ -48,7 +50,7 @@ func (r *Runner) StartRestore(ctx context.Context, req RestoreRequest) (string, 
 	}
 	r.restoring.Store(row.RunID, row.ID)
 	r.progress.start(row.ID, "queued", row.RawBytes, r.now())
-	if !r.queue.submit(&task{id: row.ID, job: "restore/" + row.ID, locks: locks, free: true, do: func(ctx context.Context) { r.executeRestore(ctx, row, req) }}) {
+	if !r.queue.submit(&task{id: row.ID, jobs: []string{"restore/" + row.ID}, locks: locks, free: true, do: func(ctx context.Context) { r.executeRestore(ctx, row, req) }}) {
 		return "", &RefusedError{Why: errShutdown.Error()}
 	}
 	return row.ID, nil
@@ -66,21 +68,30 @@ func (r *Runner) executeRestore(ctx context.Context, row store.Restore, req Rest
 	if err == nil {
 		err = r.restore(ctx, &row, req)
 	}
-	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancelLast()
+	r.endRestore(ctx, &row, err)
+}
+
+// endRestore records how a restore, or one of a group, ended, and says it once.
+func (r *Runner) endRestore(ctx context.Context, row *store.Restore, err error) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
 	row.FinishedAt, row.State = r.now(), store.Succeeded
 	line := r.log.Info()
 	if err != nil {
 		row.State, row.Error = store.Failed, err.Error()
 		line = r.log.Error().Err(err)
 	}
-	line.Str("restore", row.ID).Str("run", row.RunID).Str("to", row.ToProject+"/"+row.ToService).Dur("took", row.FinishedAt.Sub(row.StartedAt)).Msg("restore " + row.State)
-	text := "restore of run " + row.RunID + " " + row.State
+	what, of := "run", row.RunID
+	if row.GroupRun != "" {
+		what, of = "group run", row.GroupRun
+	}
+	line.Str("restore", row.ID).Str("run", of).Str("to", strings.TrimSuffix(row.ToProject+"/"+row.ToService, "/")).Dur("took", row.FinishedAt.Sub(row.StartedAt)).Msg("restore " + row.State)
+	text := "restore of " + what + " " + of + " " + row.State
 	if row.Error != "" {
 		text += ": " + row.Error
 	}
-	err = errors.Join(r.cfg.Store.PutRestore(last, row), r.cfg.Store.AppendEvent(last, store.Event{
-		Actor: "owner", Kind: "restore-" + row.State, Project: row.ToProject, Service: row.ToService, Job: row.Job, RunID: row.RunID, Text: text,
+	err = errors.Join(r.cfg.Store.PutRestore(last, *row), r.cfg.Store.AppendEvent(last, store.Event{
+		Actor: "owner", Kind: "restore-" + row.State, Project: row.ToProject, Service: row.ToService, Job: row.Job, RunID: of, Text: text,
 	}))
 	if err != nil {
 		r.log.Error().Err(err).Str("restore", row.ID).Msg("record the end of a restore")
@@ -97,7 +108,7 @@ func (r *Runner) restore(ctx context.Context, row *store.Restore, req RestoreReq
 	c.options.Token = row.ID
 	if !req.NoSafety && !r.nothingToSave(ctx, c) {
 		r.progress.phase(row.ID, "safety backup")
-		if row.SafetyRun, err = r.safetyBackup(ctx, c); err != nil {
+		if row.SafetyRun, err = r.safetyBackup(ctx, c, ""); err != nil {
 			return unchanged(fmt.Errorf("take a safety backup of what is there now (--no-safety goes on without): %w", err))
 		}
 		if err := r.cfg.Store.PutRestore(ctx, *row); err != nil { // a crash from here on must not lose the way back
@@ -110,11 +121,7 @@ func (r *Runner) restore(ctx context.Context, row *store.Restore, req RestoreReq
 			return unchanged(err)
 		}
 	}
-	members := make([]member, 0, len(c.stops))
-	for _, info := range c.stops {
-		members = append(members, member{info: info, how: "stop"})
-	}
-	release, err := r.holdMembers(ctx, row.ID, members)
+	release, err := r.holdMembers(ctx, row.ID, stopped(c.stops))
 	if err != nil {
 		return errors.Join(unchanged(err), release())
 	}
@@ -137,11 +144,11 @@ func unchanged(err error) error {
 
 // putBack streams the backup into the strategy, under a journal entry that lets the next start finish or undo it.
 func (r *Runner) putBack(ctx context.Context, row *store.Restore, c chosen) (strategy.Report, error) {
-	note, err := json.Marshal(restoreNote{Strategy: c.entry.Name, Options: c.options})
+	note, err := json.Marshal(restoreNote{Strategy: c.entry.Name, Options: c.options, Restore: row.ID})
 	if err != nil {
 		return strategy.Report{}, unchanged(err)
 	}
-	entry := store.Entry{ID: store.NewID(), Kind: journalRestore, Project: c.project, Service: c.service, Container: c.info.ID, RunID: row.ID, Data: note, At: r.now()}
+	entry := store.Entry{ID: store.NewID(), Kind: journalRestore, Project: c.project, Service: c.service, Container: c.info.ID, RunID: cmp.Or(row.PartOf, row.ID), Data: note, At: r.now()}
 	r.held.set(entry.ID, true)
 	defer r.held.set(entry.ID, false)
 	if err := r.cfg.Store.AddJournal(ctx, entry); err != nil {
@@ -150,6 +157,7 @@ func (r *Runner) putBack(ctx context.Context, row *store.Restore, c chosen) (str
 	r.progress.phase(row.ID, "restoring")
 	raw := transform.NewMeter(transform.NewXXH64())
 	r.progress.meters(row.ID, raw, nil)
+	r.progress.meters(row.PartOf, raw, nil)
 	in, err := openBackup(ctx, c.target, c.manifest, r.cfg.Registry, r.cfg.Workers, raw)
 	if err != nil {
 		return strategy.Report{}, unchanged(errors.Join(err, r.cfg.Store.RemoveJournal(ctx, entry.ID)))

@@ -231,17 +231,40 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 		}
 	}
 	if c.entry.Stop {
-		mounts := mountsOf(info, pathsOf(c.manifest))
-		if c.stops, err = r.cfg.Engine.MountedBy(ctx, mounts); err != nil {
-			return fmt.Errorf("look for containers that share the volumes: %w", err)
-		}
-		for _, s := range c.stops {
-			if err := mayHold(s, "stop"); err != nil {
-				return &RefusedError{Why: err.Error()}
-			}
+		if c.stops, err = r.whomToStop(ctx, mountsOf(info, pathsOf(c.manifest))); err != nil {
+			return err
 		}
 	}
 	return r.checkVersion(ctx, c)
+}
+
+// whomToStop are the containers that use the mounts, and those that need one of them, in the order in which they stop.
+func (r *Runner) whomToStop(ctx context.Context, mounts []strategy.Mount) ([]strategy.Info, error) {
+	users, err := r.cfg.Engine.MountedBy(ctx, mounts)
+	if err != nil {
+		return nil, fmt.Errorf("look for containers that share the volumes: %w", err)
+	}
+	order, err := r.planHold(ctx, stopped(users))
+	if err != nil {
+		return nil, &RefusedError{Why: err.Error()}
+	}
+	stops := make([]strategy.Info, 0, len(order))
+	for _, h := range order {
+		if err := mayHold(h.info, h.how); err != nil {
+			return nil, &RefusedError{Why: err.Error()}
+		}
+		stops = append(stops, h.info)
+	}
+	return stops, nil
+}
+
+// stopped are members that are to be stopped.
+func stopped(infos []strategy.Info) []member {
+	members := make([]member, 0, len(infos))
+	for _, info := range infos {
+		members = append(members, member{info: info, how: "stop"})
+	}
+	return members
 }
 
 // checkVersion refuses an engine older than the one that the backup came from.

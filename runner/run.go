@@ -33,11 +33,7 @@ func (r *Runner) execute(ctx context.Context, id string, job labels.Job) {
 	if current, ok := r.Snapshot().find(job.ID()); ok {
 		job = current // the labels may have changed while it waited
 	}
-	run.State, run.StartedAt, run.Strategy, run.Targets, run.Quorum = store.Running, r.now(), job.Strategy, job.Targets, job.Quorum
-	if err := r.cfg.Store.UpdateRun(ctx, run); err != nil {
-		r.log.Error().Err(err).Str("job", job.ID()).Str("run", id).Msg("record that a run begins")
-	}
-	r.progress.start(id, "checking", r.lastBackup(ctx, job.ID()).RawBytes, r.now())
+	r.begin(ctx, &run, job, r.now())
 	limit := &timeoutError{fmt.Sprintf("the job's timeout of %s has passed; set the label timeout to allow more", job.Timeout)}
 	bounded, cancel := context.WithTimeoutCause(ctx, job.Timeout, limit)
 	defer cancel()
@@ -47,6 +43,15 @@ func (r *Runner) execute(ctx context.Context, id string, job labels.Job) {
 		r.copyAll(bounded, &run)
 	}
 	r.finish(bounded, &run, err)
+}
+
+// begin records that a run is under way.
+func (r *Runner) begin(ctx context.Context, run *store.Run, job labels.Job, at time.Time) {
+	run.State, run.StartedAt, run.Strategy, run.Targets, run.Quorum = store.Running, at, job.Strategy, job.Targets, job.Quorum
+	if err := r.cfg.Store.UpdateRun(ctx, *run); err != nil {
+		r.log.Error().Err(err).Str("job", job.ID()).Str("run", run.ID).Msg("record that a run begins")
+	}
+	r.progress.start(run.ID, "checking", r.lastBackup(ctx, job.ID()).RawBytes, r.now())
 }
 
 // attempts backs up until it works, the error is not worth another try, or the tries are used up. When a target
@@ -81,8 +86,11 @@ func (r *Runner) attempts(ctx context.Context, run *store.Run, job labels.Job) e
 
 // order is which targets may take the stream, the first named one first. While a container is held only those on
 // this machine may.
-func (r *Runner) order(job labels.Job) []string {
-	if job.Quiesce == "" || job.Quiesce == "none" {
+func (r *Runner) order(job labels.Job) []string { return r.orderHeld(job, job.Holds()) }
+
+// orderHeld is the order of a job while it, or another one of its group, holds a container.
+func (r *Runner) orderHeld(job labels.Job, held bool) []string {
+	if !held {
 		return job.Targets
 	}
 	return slices.DeleteFunc(slices.Clone(job.Targets), func(name string) bool { return !r.isLocal(name) })

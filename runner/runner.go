@@ -36,9 +36,11 @@ type Runner struct {
 	restoring sync.Map   // run ids whose backups a restore reads: they are not pruned
 	settling  sync.Mutex // one settleRun at a time
 
-	interrupted  []store.Run // of the last process, settled by recoverAll
-	waiting      []store.Run // queued by the last process
-	toldProblems map[store.Problem]bool
+	interrupted []store.Run // of the last process, settled by recoverAll
+	waiting     []store.Run // queued by the last process
+
+	interruptedGroups []store.GroupRun
+	toldProblems      map[store.Problem]bool
 }
 
 // errShutdown is the cause of work that the appliance's own end cuts short.

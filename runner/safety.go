@@ -14,7 +14,7 @@ import (
 
 // safetyBackup backs up what a restore is about to replace, inside the restore: it is recorded as a run of the
 // service's job, on the first of its targets that is fit.
-func (r *Runner) safetyBackup(ctx context.Context, c chosen) (string, error) {
+func (r *Runner) safetyBackup(ctx context.Context, c chosen, groupRun string) (string, error) {
 	job := r.safetyJob(c)
 	slices.SortStableFunc(job.Targets, func(a, b string) int { return cmp.Compare(boolInt(!r.isLocal(a)), boolInt(!r.isLocal(b))) })
 	dst, err := r.firstFit(ctx, job, job.Targets)
@@ -25,7 +25,7 @@ func (r *Runner) safetyBackup(ctx context.Context, c chosen) (string, error) {
 	run := store.Run{
 		ID: store.NewID(), Instance: r.cfg.Store.Instance(), Project: job.Project, Service: job.Service, Job: job.Name,
 		Trigger: triggerSafety, State: store.Running, Strategy: job.Strategy, QueuedAt: r.now(), StartedAt: r.now(), Attempt: 1,
-		Quorum: 1, Targets: job.Targets,
+		Quorum: 1, Targets: job.Targets, GroupRun: groupRun,
 	}
 	if err := r.cfg.Store.CreateRun(ctx, run); err != nil {
 		return "", fmt.Errorf("record it: %w", err)
@@ -48,7 +48,7 @@ func (r *Runner) nothingToSave(ctx context.Context, c chosen) bool {
 }
 
 // safetyJob is the declared job of the destination that reads the same things, or one made from the manifest. It
-// never holds the container, and goes to one target only: time matters now.
+// never holds the container, runs no hooks, and goes to one target only: time matters now.
 func (r *Runner) safetyJob(c chosen) labels.Job {
 	job := labels.Job{
 		Identity: labels.Identity{Project: c.project, Service: c.service}, Name: c.manifest.Job, Strategy: c.entry.Name,
@@ -62,6 +62,7 @@ func (r *Runner) safetyJob(c chosen) labels.Job {
 	job.Paths, job.Exclude, job.Databases = c.manifest.Paths, c.manifest.Exclude, c.manifest.Databases
 	job.Targets = slices.Clone(job.Targets)
 	job.Quiesce, job.Quorum, job.Retries = "none", 1, 0
+	job.Pre, job.Post = "", "" // they would run in the middle of a restore
 	return job
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/simpledeploy/backup/labels"
 	"github.com/simpledeploy/backup/runner/strategy"
@@ -24,7 +23,7 @@ func (r *Runner) seen(ctx context.Context, infos []strategy.Info) {
 		return
 	}
 	r.storeErr.Store("")
-	if err := r.clock.set(ctx, plan.Jobs); err != nil {
+	if err := r.clock.set(ctx, plan.units()); err != nil {
 		r.log.Error().Err(err).Msg("schedule jobs")
 	}
 	r.firstPlan.Do(func() { close(r.planned) })
@@ -71,24 +70,24 @@ func jobRows(plan Plan, known []store.Job) []store.Job {
 		rows = append(rows, jobRow(job))
 	}
 	for _, svc := range plan.Services {
-		for i, name := range svc.Refused {
-			id := svc.Project + "/" + svc.Service + "/" + name
-			rows = append(rows, refusedRow(svc.Identity, name, svc.RefusedRPO[i], before[id]))
+		for _, refused := range svc.Refused {
+			id := svc.Project + "/" + svc.Service + "/" + refused.Name
+			rows = append(rows, refusedRow(svc.Identity, refused, before[id]))
 		}
 	}
 	return rows
 }
 
 // refusedRow keeps what was known of the job before, with the rpo that its labels state now.
-func refusedRow(service labels.Identity, name string, rpo time.Duration, was store.Job) store.Job {
+func refusedRow(service labels.Identity, refused labels.Refused, was store.Job) store.Job {
 	spec := recordedSpec(was)
-	spec.RPO = rpo
+	spec.RPO, spec.Group = refused.RPO, refused.Group
 	text, err := json.Marshal(spec)
 	if err != nil { // a struct of strings and numbers always encodes
 		text = was.Spec
 	}
 	return store.Job{
-		ID: service.Project + "/" + service.Service + "/" + name, Project: service.Project, Service: service.Service, Name: name,
+		ID: service.Project + "/" + service.Service + "/" + refused.Name, Project: service.Project, Service: service.Service, Name: refused.Name,
 		Declared: true, Refused: true, Strategy: was.Strategy, Spec: text, Fingerprint: was.Fingerprint,
 	}
 }

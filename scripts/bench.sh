@@ -4,14 +4,16 @@
 #   IMAGE=simpledeploy-backup:dev scripts/bench.sh
 #
 #   PG_MIB=2048   size of the PostgreSQL table        ROUNDS=3   rounds; the medians are printed
-#   BENCH_DIR     where the data lies (.cache/bench)  ONLY=mixed,small,postgres
+#   BENCH_DIR     where the data lies (.cache/bench)  ONLY=mixed,small,postgres,provers
+#   PROVE_MIB=256 least size of the dumps that the provers are measured with
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 IMAGE=${IMAGE:-simpledeploy-backup:dev}
 PG_MIB=${PG_MIB:-2048}
 ROUNDS=${ROUNDS:-3}
-ONLY=${ONLY:-mixed,small,postgres}
+PROVE_MIB=${PROVE_MIB:-256}
+ONLY=${ONLY:-mixed,small,postgres,provers}
 DIR=${BENCH_DIR:-$PWD/.cache/bench}
 PROJECT=simpledeploy-bench
 APPLIANCE=$PROJECT-backup
@@ -118,22 +120,28 @@ compare() {
 }
 
 mkdir -p "$DIR/data" "$DIR/plain"
-base=${APP_IMAGE:-busybox:1.37} postgres=${POSTGRES_IMAGE:-postgres:17}
+base=${APP_IMAGE:-busybox:1.37} postgres=${POSTGRES_IMAGE:-postgres:17} mysql=${MYSQL_IMAGE:-mariadb:11.8} redis=${REDIS_IMAGE:-redis:8.0}
 have "$base" || base=debian:bookworm-slim
-if ! have "$base" || { wanted postgres && ! have "$postgres"; }; then
-  say "no registry gives $base and $postgres: building images of that name from Debian's packages"
-  go run ./internal/enginetest/cmd/testimages >/dev/null
+missing=()
+have "$base" || missing+=(base)
+! { wanted postgres || wanted provers; } || have "$postgres" || missing+=(postgres)
+! wanted provers || have "$mysql" || missing+=(mysql)
+! wanted provers || have "$redis" || missing+=(redis)
+if ((${#missing[@]})); then
+  say "no registry gives all of $base, $postgres, $mysql, $redis: building images of that name from Debian's packages"
+  go run ./internal/enginetest/cmd/testimages "${missing[@]}" >/dev/null
 fi
 
 for set in mixed small; do
-  wanted $set || continue
+  wanted $set || { [[ $set == small ]] && wanted provers; } || continue
   say "making the data set $set"
   go run ./internal/bench $set "$DIR/data/$set"
   options=(-v "$DIR/data/$set:/srv/data" --label simpledeploy.backup.paths=/srv/data)
   service $set volume "$base" sh -c 'trap "exit 0" TERM; while :; do sleep 1; done'
 done
 
-if wanted postgres; then
+if wanted postgres || wanted provers; then
+  wanted postgres || PG_MIB=$PROVE_MIB
   options=(-e POSTGRES_PASSWORD=bench -e POSTGRES_DB=bench -v "$DIR/data/pg:/var/lib/postgresql/data" --shm-size 256m)
   service pg postgres "$postgres"
   until docker exec "$PROJECT-pg" pg_isready -q -h 127.0.0.1 -U postgres -d bench; do sleep 1; done
@@ -141,6 +149,23 @@ if wanted postgres; then
   docker exec "$PROJECT-pg" psql -U postgres -qd bench -c 'create table events (id bigint, person int, token text, line text)'
   go run ./internal/bench sql "$PG_MIB" | docker exec -i "$PROJECT-pg" psql -U postgres -qd bench -c 'copy events from stdin'
   docker exec "$PROJECT-pg" psql -U postgres -qd bench -c 'alter table events add primary key (id)' -c checkpoint
+fi
+
+if wanted provers; then
+  options=(-e MYSQL_ROOT_PASSWORD=bench -e MYSQL_PWD=bench -v "$DIR/data/my:/var/lib/mysql")
+  service my mysql "$mysql" --innodb-flush-log-at-trx-commit=0
+  until docker exec "$PROJECT-my" mariadb -uroot -h 127.0.0.1 -e 'select 1' >/dev/null 2>&1; do sleep 1; done
+  say "filling MariaDB with $PROVE_MIB MiB"
+  docker exec "$PROJECT-my" mariadb -uroot -e 'create database bench; create table bench.events (id bigint primary key, person int, token text, line text)'
+  go run ./internal/bench sql "$PROVE_MIB" | docker exec -i "$PROJECT-my" mariadb -uroot --local-infile=1 -e "load data local infile '/dev/stdin' into table bench.events"
+  options=(-v "$DIR/data/redis:/data")
+  service redis redis "$redis" redis-server --save ''
+  until docker exec "$PROJECT-redis" redis-cli ping >/dev/null 2>&1; do sleep 0.5; done
+  say "filling Redis with $PROVE_MIB MiB, most of it tiny"
+  docker exec "$PROJECT-redis" redis-cli eval "
+    for i = 1, ARGV[1] * 7000 do redis.call('SET', 'session:' .. i, redis.sha1hex(i) .. redis.sha1hex(-i), 'EX', 8640000) end
+    for i = 1, ARGV[1] * 2500 do redis.call('HSET', 'user:' .. i, 'name', 'user ' .. i, 'mail', i .. '@example.org', 'token', redis.sha1hex(i)) end
+    for i = 1, ARGV[1] * 1200 do redis.call('ZADD', 'ranks:' .. i % 50, i / 7, redis.sha1hex(i)) end" 0 "$PROVE_MIB" >/dev/null
 fi
 
 say "starting the appliance"
@@ -162,12 +187,33 @@ fi
 if wanted postgres; then
   compare "postgres, $PG_MIB MiB" pg plain_dump plain_load "<= 1.05" "<= 1.05"
 fi
+proofs=()
+# proof SERVICE STRATEGY: what the strategy's prover adds to the stream of that service's real dump
+proof() {
+  say "proving the dump of $1"
+  backup run "$PROJECT/$1" --json >/dev/null
+  backup restore "$PROJECT/$1" --stdout >"$DIR/plain/dump"
+  proofs+=("$(go run -tags lean ./internal/bench prove "$2" "$DIR/plain/dump")")
+  say "${proofs[-1]}"
+}
+if wanted provers; then
+  proof pg postgres
+  proof my mysql
+  proof redis redis
+  proof small volume
+fi
 touch "$DIR/plain/memory.stop"
 wait "$watcher"
 read -r peak helper <"$DIR/plain/memory"
 
-printf '\n%-34s %10s %10s %8s   %s\n' "measure (median of $ROUNDS)" ours plain ratio goal
-printf '%s\n' "${rows[@]}"
+if ((${#rows[@]})); then
+  printf '\n%-34s %10s %10s %8s   %s\n' "measure (median of $ROUNDS)" ours plain ratio goal
+  printf '%s\n' "${rows[@]}"
+fi
+if ((${#proofs[@]})); then
+  printf '\n%-34s %10s %10s %8s %8s\n' "prover beside the stream" with without ratio "cpu"
+  printf '%s\n' "${proofs[@]}" | awk '{ printf "%-34s %8.2f s %8.2f s %7.2fx %7.2fx   <= 1.10\n", $1 ", " $2 " MiB", $4, $3, $5, $6 }'
+fi
 printf '\nidle memory of the appliance       %6d MiB\n' "${idle:-0}"
 printf 'peak memory, appliance + helper    %6d MiB, %d over idle   goal: <= 96 over idle\n' $((peak + helper)) $((peak + helper - ${idle:-0}))
 printf 'image, compressed                  %6d MB   goal: <= 30\n' $(($(docker save "$IMAGE" | gzip -6 | wc -c) / 1000000))

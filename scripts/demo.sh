@@ -93,7 +93,7 @@ docker image inspect "$IMAGE" >/dev/null 2>&1 || { echo "there is no image $IMAG
 export BACKUP_IMAGE=$IMAGE POSTGRES_IMAGE=${POSTGRES_IMAGE:-postgres:17} APP_IMAGE=${APP_IMAGE:-busybox:1.37}
 if ! have "$POSTGRES_IMAGE"; then
   echo "no registry answers: building the test images"
-  go run ./internal/enginetest/cmd/testimages
+  go run ./internal/enginetest/cmd/testimages base postgres
 fi
 have "$APP_IMAGE" || export APP_IMAGE=debian:bookworm-slim
 

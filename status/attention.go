@@ -3,6 +3,8 @@ package status
 import (
 	"fmt"
 	"strings"
+
+	"github.com/simpledeploy/backup/store"
 )
 
 // namedJobs is how many jobs a sentence names before it only counts.
@@ -38,6 +40,13 @@ func attention(v *Status) []string {
 	} {
 		if len(kind.jobs) > 0 {
 			out = append(out, sentence(kind.jobs, kind.one, kind.many))
+		}
+	}
+	for _, p := range v.Projects {
+		for _, g := range p.Groups {
+			if g.LastRun != nil && ended(g.LastRun.State) && g.LastRun.State != store.Succeeded && g.LastRun.State != store.Partial {
+				out = append(out, fmt.Sprintf("the last run of the group %s of %s brought no whole restore point", g.Name, p.Name))
+			}
 		}
 	}
 	if len(refused) == 0 && len(v.Problems) > 0 {

@@ -14,6 +14,7 @@ import (
 type Query struct {
 	Project, Service, Job string
 	State, Trigger, Kind  string
+	Group, GroupRun       string // the name of a group, for its runs; the id of one of those, for the runs of its members
 	Since, Until          time.Time
 	Limit                 int
 	Cursor                string
@@ -23,6 +24,7 @@ func (q Query) values() url.Values {
 	v := url.Values{}
 	for name, value := range map[string]string{
 		"project": q.Project, "service": q.Service, "job": q.Job, "state": q.State, "trigger": q.Trigger, "kind": q.Kind,
+		"group": q.Group, "group_run": q.GroupRun,
 		"cursor": q.Cursor,
 	} {
 		if value != "" {
@@ -89,7 +91,7 @@ func (c *Client) Job(ctx context.Context, project, service, job string) (Job, er
 
 // Runs asks for one page of runs, newest first.
 func (c *Client) Runs(ctx context.Context, q Query) (Runs, error) {
-	q.Kind = ""
+	q.Kind, q.Group = "", ""
 	return get[Runs](ctx, c, "/api/runs", q.values())
 }
 
@@ -105,7 +107,7 @@ func (c *Client) RunProgress(ctx context.Context, id string) (Progress, error) {
 
 // Restores asks for one page of restores, newest first.
 func (c *Client) Restores(ctx context.Context, q Query) (Restores, error) {
-	q.Kind, q.Trigger = "", ""
+	q.Kind, q.Trigger, q.Group, q.GroupRun = "", "", "", ""
 	return get[Restores](ctx, c, "/api/restores", q.values())
 }
 
@@ -131,7 +133,7 @@ func (c *Client) Problems(ctx context.Context) (Problems, error) {
 
 // Events asks for one page of the feed, newest first.
 func (c *Client) Events(ctx context.Context, q Query) (Events, error) {
-	q.State, q.Trigger = "", ""
+	q.State, q.Trigger, q.Group, q.GroupRun = "", "", "", ""
 	return get[Events](ctx, c, "/api/events", q.values())
 }
 

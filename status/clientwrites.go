@@ -16,7 +16,7 @@ func (c *Client) StartRun(ctx context.Context, req runner.RunRequest) (RunIDs, e
 	case req.Service != "":
 		at = path("api", "services", req.Project, req.Service, "run")
 	}
-	return post[RunIDs](ctx, c, at, RunOptions{Keep: req.Keep})
+	return post[RunIDs](ctx, c, at, RunOptions{Keep: req.Keep, Group: req.Group})
 }
 
 // Keep pins a run's backup.

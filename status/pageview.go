@@ -32,11 +32,19 @@ type unprotectedRow struct{ Name, Image, Hint string }
 
 type projectCard struct {
 	Name, Detail string
+	Groups       []groupRow
 	Jobs         []jobRow
+}
+
+// groupRow is one group's last restore point.
+type groupRow struct {
+	Name, State, Class, Error, Restore string
+	Good                               moment
 }
 
 type jobRow struct {
 	Name, Strategy, Schedule string
+	Group                    string
 	State, Class             string
 	Last, Success, Next      moment
 	Took, Stored, Error      string
@@ -156,6 +164,14 @@ func card(v Status, p Project, progress func(string) (runner.Progress, bool)) pr
 	if p.Failed24h > 0 {
 		c.Detail += " · " + many(p.Failed24h, "run") + " failed in 24 h"
 	}
+	for _, g := range p.Groups {
+		row := groupRow{Name: g.Name, State: "waiting", Good: at(g.LastGood, v.Now, "never"), Restore: g.Restore}
+		if g.LastRun != nil {
+			row.State, row.Error = g.LastRun.State, g.LastRun.Error
+		}
+		row.Class = class(row.State)
+		c.Groups = append(c.Groups, row)
+	}
 	for _, j := range p.Jobs {
 		c.Jobs = append(c.Jobs, jobRowOf(v, j, progress))
 	}
@@ -164,7 +180,7 @@ func card(v Status, p Project, progress func(string) (runner.Progress, bool)) pr
 
 func jobRowOf(v Status, j Job, progress func(string) (runner.Progress, bool)) jobRow {
 	row := jobRow{
-		Name: jobName(j.Service, j.Job), Strategy: j.Strategy, Schedule: j.ScheduleText, State: j.State, Class: class(j.State),
+		Name: jobName(j.Service, j.Job), Strategy: j.Strategy, Schedule: j.ScheduleText, Group: j.Group, State: j.State, Class: class(j.State),
 		Success: at(j.LastSuccess, v.Now, "never"), Next: at(j.NextRun, v.Now, "–"), Last: at(j.AbsentSince, v.Now, "–"),
 		Stored: size(j.StoredBytes), Bars: bars(j.LastStates), BarsText: barsText(j.LastStates), Percent: -1,
 	}
@@ -227,6 +243,9 @@ func runRowOf(v Status, r Run) runRow {
 	row := runRow{
 		ID: r.ID, Job: place(r.Project, jobName(r.Service, r.Job)), Trigger: r.Trigger, State: r.State, Class: class(r.State),
 		Cause: r.Cause, Error: r.Error, When: at(r.QueuedAt, v.Now, "–"), Took: took(r.DurationMS), Stored: size(r.StoredBytes),
+	}
+	if r.GroupRun != "" {
+		row.Trigger += " · group run " + r.GroupRun
 	}
 	var held []string
 	for _, a := range r.Artifacts {

@@ -25,7 +25,7 @@ func readFilter(r *http.Request, allowed ...string) (store.Filter, error) {
 	}
 	f := store.Filter{
 		Project: q.Get("project"), Service: q.Get("service"), Job: q.Get("job"), State: q.Get("state"),
-		Trigger: q.Get("trigger"), Kind: q.Get("kind"), Cursor: q.Get("cursor"), Limit: defaultLimit,
+		Trigger: q.Get("trigger"), Kind: q.Get("kind"), Group: q.Get("group"), GroupRun: q.Get("group_run"), Cursor: q.Get("cursor"), Limit: defaultLimit,
 	}
 	var err error
 	if f.Since, err = readTime(q, "since"); err != nil {

@@ -114,7 +114,7 @@ func jobID(r *http.Request) string {
 }
 
 func getRuns(s *Server, r *http.Request) (any, error) {
-	f, err := readFilter(r, "project", "service", "job", "state", "trigger", "since", "until", "limit", "cursor")
+	f, err := readFilter(r, "project", "service", "job", "state", "trigger", "group_run", "since", "until", "limit", "cursor")
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,18 @@ func (s *Server) restore(ctx context.Context, id string) (Restore, error) {
 	if err != nil {
 		return Restore{}, fmt.Errorf("read restore %s: %w", id, err)
 	}
-	return restoreView(rs), nil
+	v := restoreView(rs)
+	if rs.GroupRun == "" {
+		return v, nil
+	}
+	parts, err := s.store.RestoreParts(ctx, id)
+	if err != nil {
+		return Restore{}, fmt.Errorf("read the parts of restore %s: %w", id, err)
+	}
+	for _, part := range parts {
+		v.Parts = append(v.Parts, restoreView(part))
+	}
+	return v, nil
 }
 
 func getRestoreProgress(s *Server, r *http.Request) (any, error) {

@@ -50,9 +50,9 @@ unknown parameter or field is an error. Errors are ` + "`application/problem+jso
 	}
 	b.WriteString("## Objects\n\nA field in *italics* is left out when it is empty.\n\n")
 	for _, v := range []any{
-		Status{}, Totals{}, Project{}, Job{}, LastRun{}, Run{}, Artifact{}, Progress{}, Restore{}, Service{}, Mount{},
-		TargetView{}, TargetTest{}, Problem{}, Event{}, Ready{}, runner.Health{}, runner.PlanView{}, runner.NextRun{},
-		runner.PruneResult{}, runner.RestorePlan{}, RestoreRequest{}, store.DBStatus{},
+		Status{}, Totals{}, Project{}, Job{}, LastRun{}, Run{}, Artifact{}, Hook{}, Progress{}, Restore{}, Service{}, Mount{},
+		TargetView{}, TargetTest{}, Problem{}, Event{}, Group{}, GroupRun{}, Ready{}, runner.Health{}, runner.PlanView{}, runner.NextRun{},
+		runner.PruneResult{}, runner.RestorePlan{}, RestoreRequest{}, runner.GroupRestorePlan{}, GroupRestoreRequest{}, store.DBStatus{},
 	} {
 		t := reflect.TypeOf(v)
 		fmt.Fprintf(&b, "**%s**: %s\n\n", shownName(t), strings.Join(fields(t), ", "))

@@ -2,6 +2,7 @@ package status
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -37,7 +38,7 @@ func (rt route) pattern() string {
 
 // routes is the whole API, in the order of the reference.
 func routes() []route {
-	return append(append(probeRoutes(), readRoutes()...), writeRoutes()...)
+	return slices.Concat(probeRoutes(), readRoutes(), writeRoutes())
 }
 
 func probeRoutes() []route {
@@ -56,7 +57,7 @@ func probeRoutes() []route {
 func readRoutes() []route {
 	const paging = "`limit` (1 to 500, 50), `cursor` (`next` of the page before)"
 	const byJob = "`project`, `service`, `job`, "
-	return []route{
+	return slices.Concat([]route{
 		{Method: "GET", Path: "/api/health", Access: read, Answer: "Health",
 			Doc: "Ready and healthy, with the reasons when not. Always 200: the fields tell.", answer: getHealth},
 		{Method: "GET", Path: "/api/status", Access: read, Answer: "Status",
@@ -70,7 +71,7 @@ func readRoutes() []route {
 		{Method: "GET", Path: "/api/jobs/{project}/{service}/{job}", Access: read, Answer: "Job",
 			Doc: "One job, absent or not.", answer: getJob},
 		{Method: "GET", Path: "/api/runs", Access: read,
-			Query:  byJob + "`state`, `trigger`, `since`, `until` (RFC 3339), " + paging,
+			Query:  byJob + "`state`, `trigger`, `group_run`, `since`, `until` (RFC 3339), " + paging,
 			Answer: "`{\"runs\": [Run], \"next\": cursor}`", Doc: "Runs, newest first.", answer: getRuns},
 		{Method: "GET", Path: "/api/runs/{id}", Access: read, Answer: "Run", Doc: "One run, whole.", answer: getRun},
 		{Method: "GET", Path: "/api/runs/{id}/progress", Access: read, Answer: "Progress",
@@ -93,21 +94,22 @@ func readRoutes() []route {
 			answer: getPlan},
 		{Method: "GET", Path: "/api/db/status", Access: read, Answer: "DBStatus", Doc: "The record's own state.",
 			answer: getDBStatus},
-	}
+	}, groupRoutes(paging))
 }
 
 func writeRoutes() []route {
-	const ids = "202 `{\"runs\": [id]}`"
+	const ids = "202 `{\"runs\": [id], \"groups\": [id]}`"
 	const keep = "`{\"keep\": true}` pins the backup"
 	const restore = "`{\"project\", \"service\", \"job\", \"run\", \"at\", \"from\", \"instance\", " +
 		"\"to_project\", \"to_service\", \"no_safety\"}`"
-	return []route{
+	return slices.Concat([]route{
 		{Method: "POST", Path: "/api/jobs/{project}/{service}/{job}/run", Access: write, Body: keep, Answer: ids,
 			Doc: "Queues one job.", answer: postRun},
 		{Method: "POST", Path: "/api/services/{project}/{service}/run", Access: write, Body: keep, Answer: ids,
 			Doc: "Queues every job of a service.", answer: postRun},
-		{Method: "POST", Path: "/api/projects/{project}/run", Access: write, Body: keep, Answer: ids,
-			Doc: "Queues every job of a project.", answer: postRun},
+		{Method: "POST", Path: "/api/projects/{project}/run", Access: write,
+			Body: "`{\"keep\": true, \"group\": name}`; `group` runs that one only", Answer: ids,
+			Doc: "Queues every job of a project, those of a group as one group run.", answer: postRun},
 		{Method: "POST", Path: "/api/runs/{id}/keep", Access: write, Answer: "Run",
 			Doc: "Pins a backup: pruning leaves it alone.", answer: postKeep},
 		{Method: "POST", Path: "/api/runs/{id}/unpin", Access: write, Answer: "Run",
@@ -130,5 +132,5 @@ func writeRoutes() []route {
 			Doc: "Asks a target whether it answers.", answer: postTargetTest},
 		{Method: "POST", Path: "/api/targets/{name}/adopt", Access: write, Answer: "`{\"adopted\": name}`",
 			Doc: "Takes over the folder of this instance on a target from a former appliance.", answer: postAdopt},
-	}
+	}, groupWriteRoutes())
 }

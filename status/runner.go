@@ -11,6 +11,7 @@ import (
 type Runner interface {
 	Teller
 	Starter
+	GroupRestorer
 	Switch
 }
 
@@ -30,6 +31,12 @@ type Starter interface {
 	PlanRestore(ctx context.Context, req runner.RestoreRequest) (runner.RestorePlan, error)
 	Prune(ctx context.Context, jobID string, absent, dryRun bool) ([]runner.PruneResult, error)
 	Adopt(ctx context.Context, target string) error
+}
+
+// GroupRestorer brings a group run back as one.
+type GroupRestorer interface {
+	StartGroupRestore(ctx context.Context, req runner.GroupRestoreRequest) (string, error)
+	PlanGroupRestore(ctx context.Context, req runner.GroupRestoreRequest) (runner.GroupRestorePlan, error)
 }
 
 // Switch holds the schedule back.

@@ -25,6 +25,9 @@ func (s *Server) summarize(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	v.Projects, v.Totals = byProject(jobs)
+	if err := s.addGroups(ctx, v.Projects); err != nil {
+		return nil, err
+	}
 	runs, _, err := s.store.Runs(ctx, store.Filter{Limit: recentRuns})
 	if err != nil {
 		return nil, fmt.Errorf("read the newest runs: %w", err)
@@ -85,6 +88,22 @@ func byProject(jobs []Job) ([]Project, Totals) {
 	return projects, totals
 }
 
+// addGroups puts the declared groups to their projects.
+func (s *Server) addGroups(ctx context.Context, projects []Project) error {
+	for _, g := range s.runner.Snapshot().Groups {
+		i := slices.IndexFunc(projects, func(p Project) bool { return p.Name == g.Project })
+		if i < 0 {
+			continue // declared this very moment
+		}
+		view, err := s.groupView(ctx, g)
+		if err != nil {
+			return err
+		}
+		projects[i].Groups = append(projects[i].Groups, view)
+	}
+	return nil
+}
+
 // jobViews lists the jobs by id, absent ones only with all.
 func (s *Server) jobViews(ctx context.Context, all bool, health runner.Health) ([]Job, error) {
 	jobs, err := s.store.Jobs(ctx, all)
@@ -132,6 +151,7 @@ func jobView(j store.Job, spec labels.Job, seen glance, sums store.JobStats) Job
 	}
 	if spec.Name != "" {
 		v.Strategy, v.Targets = spec.Strategy, spec.Targets
+		v.Group = spec.Group
 		v.Schedule, v.ScheduleText = spec.Schedule.Spec, spec.Schedule.Words()
 		v.RPOSeconds = int64(spec.RPO.Seconds())
 	}

@@ -34,11 +34,12 @@ type Totals struct {
 
 // Project is one Compose project; "_" holds the containers that are not part of one.
 type Project struct {
-	Name         string `json:"name"`
-	Succeeded24h int    `json:"succeeded_24h"`
-	Failed24h    int    `json:"failed_24h"`
-	StoredBytes  int64  `json:"stored_bytes"`
-	Jobs         []Job  `json:"jobs"`
+	Name         string  `json:"name"`
+	Succeeded24h int     `json:"succeeded_24h"`
+	Failed24h    int     `json:"failed_24h"`
+	StoredBytes  int64   `json:"stored_bytes"`
+	Jobs         []Job   `json:"jobs"`
+	Groups       []Group `json:"groups,omitempty"` // jobs that are one restore point
 }
 
 // Job states as shown.
@@ -64,6 +65,7 @@ type Job struct {
 	Schedule     string    `json:"schedule,omitempty"`       // as the label says it
 	ScheduleText string    `json:"schedule_words,omitempty"` // "daily at 02:00 (UTC)"
 	Targets      []string  `json:"targets,omitempty"`
+	Group        string    `json:"group,omitempty"`
 	RPOSeconds   int64     `json:"rpo_seconds,omitempty"`
 	NextRun      time.Time `json:"next_run,omitzero"`
 	LastSuccess  time.Time `json:"last_success,omitzero"`

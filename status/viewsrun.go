@@ -40,7 +40,21 @@ type Run struct {
 	Pinned        bool            `json:"pinned,omitempty"`
 	Quorum        int             `json:"quorum,omitempty"`
 	Targets       []string        `json:"targets,omitempty"`
+	GroupRun      string          `json:"group_run,omitempty"` // the group run that it is part of
 	Artifacts     []Artifact      `json:"artifacts"`
+	Hooks         []Hook          `json:"hooks,omitempty"` // only of a run that is read by its id
+}
+
+// Hook is what became of a command that a run had in its container before or after the dump.
+type Hook struct {
+	Name      string `json:"name"` // pre, post
+	Attempt   int    `json:"attempt"`
+	State     string `json:"state"` // ok, failed, timeout, skipped
+	ExitCode  int    `json:"exit_code"`
+	Output    string `json:"output,omitempty"` // both streams as they came, the last 16 KiB
+	Truncated bool   `json:"truncated,omitempty"`
+	TookMS    int64  `json:"took_ms"`
+	Error     string `json:"error,omitempty"`
 }
 
 // Artifact is a run's object on one target.
@@ -82,6 +96,9 @@ type Restore struct {
 	RawBytes    int64           `json:"raw_bytes"`
 	Proof       json.RawMessage `json:"proof,omitempty"`
 	Differences []string        `json:"differences,omitempty"`
+	GroupRun    string          `json:"group_run,omitempty"` // restored as a whole: then there is no run, service or job
+	PartOf      string          `json:"part_of,omitempty"`   // the restore of a group run that this one belongs to
+	Parts       []Restore       `json:"parts,omitempty"`     // of the restore of a group run, read by its id
 }
 
 // Progress is how far one run or restore is. Done means that State is final.
@@ -102,12 +119,18 @@ func runView(r store.Run) Run {
 		StartedAt: r.StartedAt, ReleasedAt: r.ReleasedAt, FinishedAt: r.FinishedAt,
 		DurationMS: span(r.StartedAt, r.FinishedAt), RawBytes: r.RawBytes, StoredBytes: r.StoredBytes,
 		RawXXH64: r.RawXXH64, SHA256: r.SHA256, Proof: r.Proof, Warnings: r.Warnings, Pinned: r.Pinned,
-		Quorum: r.Quorum, Targets: r.Targets, Artifacts: make([]Artifact, 0, len(r.Artifacts)),
+		Quorum: r.Quorum, Targets: r.Targets, GroupRun: r.GroupRun, Artifacts: make([]Artifact, 0, len(r.Artifacts)),
 	}
 	for _, a := range r.Artifacts {
 		v.Artifacts = append(v.Artifacts, Artifact{
 			Target: a.Target, Key: a.Key, Bytes: a.Bytes, SHA256: a.SHA256, Hash: a.Hash, State: a.State,
 			Error: a.Error, Attempts: a.Attempts, NextAttempt: a.NextAttempt,
+		})
+	}
+	for _, h := range r.Hooks {
+		v.Hooks = append(v.Hooks, Hook{
+			Name: h.Name, Attempt: h.Attempt, State: h.State, ExitCode: h.ExitCode, Output: h.Output, Truncated: h.Truncated,
+			TookMS: h.Took.Milliseconds(), Error: h.Error,
 		})
 	}
 	return v
@@ -118,7 +141,7 @@ func restoreView(r store.Restore) Restore {
 		ID: r.ID, Run: r.RunID, Key: r.Key, Target: r.Source, Project: r.Project, Service: r.Service, Job: r.Job,
 		ToProject: r.ToProject, ToService: r.ToService, State: r.State, Error: r.Error, SafetyRun: r.SafetyRun,
 		StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, DurationMS: span(r.StartedAt, r.FinishedAt),
-		RawBytes: r.RawBytes, Proof: r.Proof, Differences: r.Differences,
+		RawBytes: r.RawBytes, Proof: r.Proof, Differences: r.Differences, GroupRun: r.GroupRun, PartOf: r.PartOf,
 	}
 }
 

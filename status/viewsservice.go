@@ -25,6 +25,7 @@ type Service struct {
 	Waiting    []string  `json:"waiting"`            // jobs that can run and have no good backup yet
 	OptedOut   bool      `json:"opted_out"`          // its labels say that it wants no backup
 	Jobs       []string  `json:"jobs"`
+	Groups     []string  `json:"groups,omitempty"` // that its jobs belong to
 	Problems   int       `json:"problems"`
 	Mounts     []Mount   `json:"mounts"`
 	Containers int       `json:"containers"` // of this identity
@@ -54,13 +55,18 @@ func (s *Server) serviceViews(ctx context.Context) ([]Service, error) {
 
 // servicesOf lists the services of a plan; good says when each job last succeeded.
 func servicesOf(plan runner.Plan, good map[string]time.Time) []Service {
-	jobs := map[labels.Identity][]string{}
+	jobs, groups := map[labels.Identity][]string{}, map[labels.Identity][]string{}
 	for _, j := range plan.Jobs {
 		jobs[j.Identity] = append(jobs[j.Identity], j.ID())
+		if j.Group != "" && !slices.Contains(groups[j.Identity], j.Group) {
+			groups[j.Identity] = append(groups[j.Identity], j.Group)
+		}
 	}
 	views := make([]Service, 0, len(plan.Services))
 	for _, s := range plan.Services {
-		views = append(views, serviceView(s, jobs[s.Identity], good))
+		view := serviceView(s, jobs[s.Identity], good)
+		view.Groups = groups[s.Identity]
+		views = append(views, view)
 	}
 	slices.SortFunc(views, func(a, b Service) int {
 		return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(a.Service, b.Service))

@@ -42,6 +42,7 @@ type still struct {
 	asked    []any
 	err      error
 	paused   time.Time
+	started  []string // what Trigger says that it queued, when a test set it
 }
 
 func (s *still) Snapshot() runner.Plan                             { return s.plan }
@@ -61,8 +62,8 @@ func (s *still) Progress(id string) (runner.Progress, bool) {
 
 func (s *still) Trigger(ctx context.Context, req runner.RunRequest) ([]string, error) {
 	s.asked = append(s.asked, req)
-	if s.err != nil {
-		return nil, s.err
+	if s.err != nil || s.started != nil {
+		return s.started, s.err
 	}
 	run := store.Run{
 		ID: store.NewID(), Project: req.Project, Service: cmp.Or(req.Service, "db"), Job: cmp.Or(req.Job, "default"), Trigger: "manual",
@@ -79,6 +80,16 @@ func (s *still) StartRestore(_ context.Context, req runner.RestoreRequest) (stri
 func (s *still) PlanRestore(_ context.Context, req runner.RestoreRequest) (runner.RestorePlan, error) {
 	s.asked = append(s.asked, req)
 	return runner.RestorePlan{RunID: req.RunID, To: req.Project + "/" + req.Service}, s.err
+}
+
+func (s *still) StartGroupRestore(_ context.Context, req runner.GroupRestoreRequest) (string, error) {
+	s.asked = append(s.asked, req)
+	return "restore-1", s.err
+}
+
+func (s *still) PlanGroupRestore(_ context.Context, req runner.GroupRestoreRequest) (runner.GroupRestorePlan, error) {
+	s.asked = append(s.asked, req)
+	return runner.GroupRestorePlan{GroupRun: req.GroupRun}, s.err
 }
 
 func (s *still) Prune(_ context.Context, jobID string, absent, dryRun bool) ([]runner.PruneResult, error) {

@@ -2,8 +2,10 @@ package status
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/simpledeploy/backup/labels"
@@ -27,12 +29,14 @@ func fromSocket(ctx context.Context) bool {
 
 // RunOptions is the body of a request for runs.
 type RunOptions struct {
-	Keep bool `json:"keep,omitempty"` // pin the backups
+	Keep  bool   `json:"keep,omitempty"`  // pin the backups
+	Group string `json:"group,omitempty"` // of a project: only the jobs of this group
 }
 
 // RunIDs names the runs that were queued.
 type RunIDs struct {
-	Runs []string `json:"runs"`
+	Runs   []string `json:"runs"`
+	Groups []string `json:"groups,omitempty"` // the group runs that some of them are part of
 }
 
 func postRun(s *Server, r *http.Request) (any, error) {
@@ -40,10 +44,31 @@ func postRun(s *Server, r *http.Request) (any, error) {
 	if err := readJSON(r, &opt); err != nil {
 		return nil, err
 	}
+	if opt.Group != "" && r.PathValue("service") != "" {
+		return nil, badRequest("run: a group is of a project; one of its jobs runs by itself")
+	}
 	ids, err := s.runner.Trigger(r.Context(), runner.RunRequest{
-		Project: r.PathValue("project"), Service: r.PathValue("service"), Job: r.PathValue("job"), Keep: opt.Keep,
+		Project: r.PathValue("project"), Service: r.PathValue("service"), Job: r.PathValue("job"), Group: opt.Group, Keep: opt.Keep,
 	})
-	return RunIDs{Runs: list(ids)}, err
+	if err != nil {
+		return nil, err
+	}
+	return s.withGroups(r.Context(), ids)
+}
+
+// withGroups names the group runs of what was queued.
+func (s *Server) withGroups(ctx context.Context, ids []string) (RunIDs, error) {
+	v := RunIDs{Runs: list(ids)}
+	for _, id := range ids {
+		run, err := s.store.Run(ctx, id)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return v, fmt.Errorf("read run %s: %w", id, err)
+		}
+		if run.GroupRun != "" && !slices.Contains(v.Groups, run.GroupRun) {
+			v.Groups = append(v.Groups, run.GroupRun)
+		}
+	}
+	return v, nil
 }
 
 func postKeep(s *Server, r *http.Request) (any, error) { return s.pin(r, true) }

@@ -13,6 +13,9 @@ import (
 type Filter struct {
 	Project, Service, Job, State, Trigger, Kind string
 
+	Group    string // the name of a group, for group runs
+	GroupRun string // its id, for runs and restores
+
 	Since, Until time.Time
 	Cursor       string // the next of the page before; "" for the first page
 	Limit        int    // 1 to 1000; 0 is 50
@@ -46,10 +49,14 @@ func (f Filter) where(timeColumn string) (string, []any, error) {
 	}
 	for _, equal := range []struct{ column, value string }{
 		{"project", f.Project}, {"service", f.Service}, {"job", f.Job}, {"state", f.State}, {"trigger", f.Trigger}, {"kind", f.Kind},
+		{"name", f.Group},
 	} {
 		if equal.value != "" {
 			add(equal.column+" = ?", equal.value)
 		}
+	}
+	if f.GroupRun != "" {
+		add("group_run = ? AND group_run <> ''", f.GroupRun) // the second half says it to the planner: only such rows are in the index
 	}
 	if !f.Since.IsZero() {
 		add(timeColumn+" >= ?", millis(f.Since))

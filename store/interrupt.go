@@ -7,18 +7,25 @@ import (
 
 // Interrupt settles at the start what the last process left. Runs that were running become interrupted and are returned
 // with their artifacts, oldest first; runs that waited become skipped, but manual ones go on waiting: somebody was told
-// their id. Restores under way become interrupted too.
-func (s *Store) Interrupt(ctx context.Context) ([]Run, error) {
-	var running []Run
+// their id. Group runs go the same way, and are returned too. Restores under way become interrupted.
+func (s *Store) Interrupt(ctx context.Context) (running []Run, groups []GroupRun, err error) {
 	now := s.now()
-	err := s.tx(ctx, "settle interrupted runs", func(tx *sql.Tx) error {
+	err = s.tx(ctx, "settle interrupted runs", func(tx *sql.Tx) error {
+		var err error
+		if groups, err = s.interruptGroups(ctx, tx, now); err != nil {
+			return err
+		}
+		died := map[string]bool{}
+		for _, g := range groups {
+			died[g.ID] = true
+		}
 		open, err := collect(ctx, tx, scanRun, "SELECT "+runColumns+" FROM runs WHERE state IN ('running', 'queued') ORDER BY queued_at, id")
 		if err != nil {
 			return err
 		}
 		for _, r := range open {
 			switch {
-			case r.State == Running:
+			case r.State == Running || died[r.GroupRun]:
 				r.State, r.Cause, r.Error = Interrupted, "killed", "the appliance ended while the run was under way"
 			case r.Trigger == "manual":
 				continue
@@ -42,7 +49,7 @@ func (s *Store) Interrupt(ctx context.Context) ([]Run, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return running, nil
+	return running, groups, nil
 }

@@ -6,7 +6,7 @@ import (
 )
 
 const briefColumns = `r.id, r.instance, r.project, r.service, r.job, r.trigger, r.state, r.cause, r.error, r.attempt, r.strategy,
-	r.scheduled_for, r.queued_at, r.started_at, r.finished_at, r.raw_bytes, r.stored_bytes, r.helper_start`
+	r.scheduled_for, r.queued_at, r.started_at, r.finished_at, r.raw_bytes, r.stored_bytes, r.helper_start, r.group_run`
 
 const (
 	latestRuns = "SELECT " + briefColumns + " FROM summaries s CROSS JOIN runs r ON r.id = s.latest_run"
@@ -20,7 +20,7 @@ func scanBrief(row scanner) (Run, error) {
 	var helper int64
 	err := row.Scan(&r.ID, &r.Instance, &r.Project, &r.Service, &r.Job, &r.Trigger, &r.State, &r.Cause, &r.Error, &r.Attempt, &r.Strategy,
 		timeColumn{&r.ScheduledFor}, timeColumn{&r.QueuedAt}, timeColumn{&r.StartedAt}, timeColumn{&r.FinishedAt}, &r.RawBytes, &r.StoredBytes,
-		&helper)
+		&helper, &r.GroupRun)
 	r.HelperStart = time.Duration(helper) * time.Millisecond
 	return r, err
 }

@@ -13,14 +13,27 @@ import (
 	"testing/fstest"
 )
 
+// newest is the schema of this program.
+func newest(t *testing.T) int {
+	t.Helper()
+	all, err := fs.Glob(migrations(), "*.sql")
+	no(t, err)
+	return len(all)
+}
+
 // later is the schema of a program that has more migrations than this one.
 func later(t *testing.T, more ...string) fs.FS {
 	t.Helper()
-	first, err := fs.ReadFile(migrations(), "00001_record.sql")
+	names, err := fs.Glob(migrations(), "*.sql")
 	no(t, err)
-	all := fstest.MapFS{"00001_record.sql": {Data: first}}
+	all := fstest.MapFS{}
+	for _, name := range names {
+		text, err := fs.ReadFile(migrations(), name)
+		no(t, err)
+		all[name] = &fstest.MapFile{Data: text}
+	}
 	for i, m := range more {
-		all[fmt.Sprintf("%05d_later.sql", i+2)] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + m)}
+		all[fmt.Sprintf("%05d_later.sql", len(names)+i+1)] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + m)}
 	}
 	return all
 }
@@ -37,24 +50,24 @@ func TestMigrate_UpgradeKeepsASnapshotOfTheStateBefore(t *testing.T) {
 	no(t, err)
 	no(t, s.CreateRun(t.Context(), testRun("r", Queued, start)))
 	no(t, s.Close())
-	if exists(snapshotPath(path, 0)) || exists(snapshotPath(path, 1)) {
+	if exists(snapshotPath(path, 0)) || exists(snapshotPath(path, newest(t))) {
 		t.Error("a snapshot without an upgrade")
 	}
 
 	s, err = openSchema(t.Context(), path, later(t, addColumn))
 	no(t, err)
-	if s.SchemaVersion() != 2 {
-		t.Errorf("schema %d, want 2", s.SchemaVersion())
+	if s.SchemaVersion() != newest(t)+1 {
+		t.Errorf("schema %d, want %d", s.SchemaVersion(), newest(t)+1)
 	}
 	_, err = s.write.Exec("UPDATE services SET note = ''")
 	no(t, err)
 	no(t, s.Close())
 
-	old, err := Open(t.Context(), snapshotPath(path, 1), Options{})
+	old, err := Open(t.Context(), snapshotPath(path, newest(t)), Options{})
 	no(t, err)
 	defer old.Close()
-	if old.SchemaVersion() != 1 {
-		t.Errorf("the snapshot has schema %d, want 1", old.SchemaVersion())
+	if old.SchemaVersion() != newest(t) {
+		t.Errorf("the snapshot has schema %d, want %d", old.SchemaVersion(), newest(t))
 	}
 	if _, err := old.Run(t.Context(), "r"); err != nil {
 		t.Error(err)
@@ -73,8 +86,8 @@ func TestMigrate_BrokenUpgradeLeavesTheFileAsItWas(t *testing.T) {
 	s, err = openSchema(t.Context(), path, later(t))
 	no(t, err)
 	defer s.Close()
-	if s.SchemaVersion() != 1 {
-		t.Errorf("schema %d, want 1", s.SchemaVersion())
+	if s.SchemaVersion() != newest(t) {
+		t.Errorf("schema %d, want %d", s.SchemaVersion(), newest(t))
 	}
 	if _, err := s.write.Exec("UPDATE services SET note = ''"); err == nil {
 		t.Error("half of the migration stayed")
@@ -90,8 +103,8 @@ func TestMigrate_NewerSchemaThatOnlyAddedStillWorks(t *testing.T) {
 	s, err = Open(t.Context(), path, Options{})
 	no(t, err)
 	defer s.Close()
-	if s.SchemaVersion() != 2 {
-		t.Errorf("schema %d, want the file's 2", s.SchemaVersion())
+	if s.SchemaVersion() != newest(t)+1 {
+		t.Errorf("schema %d, want the file's %d", s.SchemaVersion(), newest(t)+1)
 	}
 	no(t, s.PutServices(t.Context(), []Service{{Project: "p", Service: "s"}}))
 }
@@ -101,7 +114,8 @@ func TestMigrate_NewerSchemaThatBreaksIsRefused(t *testing.T) {
 	s, err := Open(t.Context(), path, Options{Instance: "host"})
 	no(t, err)
 	no(t, s.Close())
-	s, err = openSchema(t.Context(), path, later(t, addColumn, "UPDATE schema_guard SET oldest_usable = 3;"))
+	breaks := fmt.Sprintf("UPDATE schema_guard SET oldest_usable = %d;", newest(t)+2)
+	s, err = openSchema(t.Context(), path, later(t, addColumn, breaks))
 	no(t, err)
 	no(t, s.Close())
 
@@ -109,12 +123,12 @@ func TestMigrate_NewerSchemaThatBreaksIsRefused(t *testing.T) {
 	if !errors.Is(err, ErrTooNew) {
 		t.Fatalf("got %v, want ErrTooNew", err)
 	}
-	for _, want := range []string{path, "schema 3", snapshotPath(path, 1), "-wal"} {
+	for _, want := range []string{path, fmt.Sprintf("schema %d", newest(t)+2), snapshotPath(path, newest(t)), "-wal"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not say %q", err, want)
 		}
 	}
-	s, err = openSchema(t.Context(), path, later(t, addColumn, "UPDATE schema_guard SET oldest_usable = 3;"))
+	s, err = openSchema(t.Context(), path, later(t, addColumn, breaks))
 	no(t, err)
 	no(t, s.Close())
 }

@@ -12,7 +12,7 @@ const manyRuns = `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM 
 	INSERT INTO runs (` + runColumns + `) SELECT printf('%016d', i), 'host', 'p' || (i % ?2 / 10), 's' || (i % ?2), 'default', 'schedule',
 	CASE WHEN i % 20 = 7 THEN 'failed' ELSE 'succeeded' END, '', '', 1, 'postgres', 'c', 'postgres:17', 'sha256:0123456789abcdef', '17.2',
 	?3 + i * ?4, ?3 + i * ?4, ?3 + i * ?4, ?3 + i * ?4 + 9000, NULL, 1000000, 300000, '0123456789abcdef', '0123456789abcdef', 0, 1, 0,
-	'["local"]', NULL, '{"databases":1,"tables":20,"rows":100000}' FROM n`
+	'["local"]', NULL, '{"databases":1,"tables":20,"rows":100000}', '', '' FROM n`
 
 // explain is the plan of a query, a line per step.
 func explainPlan(t *testing.T, s *Store, query string, args ...any) string {
@@ -57,6 +57,8 @@ func checkPlans(t *testing.T, s *Store) {
 	job := []any{"p", "s", "j"}
 	plans := []plan{
 		{"latest runs", "sqlite_autoindex_runs_1 (id=?)", latestRuns, nil},
+		{"runs of a group run", "runs_by_group (group_run=?)", runsOfGroup, []any{"g"}},
+		{"open group runs", "group_runs_open", openGroups, nil},
 		{"latest successes", "sqlite_autoindex_runs_1 (id=?)", latestSuccesses, nil},
 		{"latest run of a job", "COVERING INDEX runs_by_job (project=? AND service=? AND job=?)", latestRun, job},
 		{"latest success of a job", "COVERING INDEX runs_by_job (project=? AND service=? AND job=?)", latestSuccess, job},

@@ -30,6 +30,7 @@ func (s *Store) PruneHistory(ctx context.Context, before time.Time) (int, error)
 	for _, query := range []string{
 		"DELETE FROM restores WHERE id IN (SELECT id FROM restores WHERE started_at < ? AND finished_at IS NOT NULL LIMIT ?)",
 		"DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? LIMIT ?)",
+		pruneGroups,
 	} {
 		for {
 			n, err := s.exec(ctx, "prune history", query, millis(before), pruneBatch)

@@ -22,8 +22,8 @@ func (s *Store) Runs(ctx context.Context, f Filter) ([]Run, string, error) {
 }
 
 func (f Filter) runs() (string, []any, error) {
-	if f.Kind != "" {
-		return "", nil, fmt.Errorf("a run has no kind (%q)", f.Kind)
+	if f.Kind != "" || f.Group != "" {
+		return "", nil, fmt.Errorf("a run has no kind or group name (%q)", f.Kind+f.Group)
 	}
 	return f.list(runColumns, "runs", "queued_at")
 }

@@ -10,16 +10,16 @@ import (
 
 const runColumns = `id, instance, project, service, job, trigger, state, cause, error, attempt, strategy, container, image, image_digest,
 	engine_version, scheduled_for, queued_at, started_at, finished_at, released_at, raw_bytes, stored_bytes, raw_xxh64, sha256, pinned,
-	quorum, helper_start, targets, warnings, proof`
+	quorum, helper_start, targets, warnings, proof, key, group_run`
 
-const runMarks = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+const runMarks = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 
 func runValues(r Run) []any {
 	return []any{
 		r.ID, r.Instance, r.Project, r.Service, r.Job, r.Trigger, r.State, r.Cause, r.Error, r.Attempt, r.Strategy, r.Container, r.Image,
 		r.ImageDigest, r.EngineVersion, millis(r.ScheduledFor), millis(r.QueuedAt), millis(r.StartedAt), millis(r.FinishedAt),
 		millis(r.ReleasedAt), r.RawBytes, r.StoredBytes, r.RawXXH64, r.SHA256, r.Pinned, r.Quorum, r.HelperStart.Milliseconds(),
-		list(r.Targets), list(r.Warnings), raw(r.Proof),
+		list(r.Targets), list(r.Warnings), raw(r.Proof), r.Key, r.GroupRun,
 	}
 }
 
@@ -29,7 +29,7 @@ func scanRun(row scanner) (Run, error) {
 	err := row.Scan(&r.ID, &r.Instance, &r.Project, &r.Service, &r.Job, &r.Trigger, &r.State, &r.Cause, &r.Error, &r.Attempt, &r.Strategy,
 		&r.Container, &r.Image, &r.ImageDigest, &r.EngineVersion, timeColumn{&r.ScheduledFor}, timeColumn{&r.QueuedAt},
 		timeColumn{&r.StartedAt}, timeColumn{&r.FinishedAt}, timeColumn{&r.ReleasedAt}, &r.RawBytes, &r.StoredBytes, &r.RawXXH64, &r.SHA256,
-		&r.Pinned, &r.Quorum, &helper, listColumn{&r.Targets}, listColumn{&r.Warnings}, rawColumn{&r.Proof})
+		&r.Pinned, &r.Quorum, &helper, listColumn{&r.Targets}, listColumn{&r.Warnings}, rawColumn{&r.Proof}, &r.Key, &r.GroupRun)
 	r.HelperStart = time.Duration(helper) * time.Millisecond
 	return r, err
 }
@@ -37,22 +37,25 @@ func scanRun(row scanner) (Run, error) {
 // CreateRun writes a new run. An empty Instance is this one, a zero QueuedAt is now. Artifacts are not taken: see
 // PutArtifact.
 func (s *Store) CreateRun(ctx context.Context, r Run) error {
+	return s.tx(ctx, "write run "+r.ID, func(tx *sql.Tx) error { return s.insertRun(ctx, tx, r) })
+}
+
+// insertRun is CreateRun inside a transaction.
+func (s *Store) insertRun(ctx context.Context, tx *sql.Tx, r Run) error {
 	if r.ID == "" || r.Project == "" || r.Service == "" || r.Job == "" || r.State == "" {
-		return s.fail("write run", errors.New("a run needs id, project, service, job and state"))
+		return errors.New("a run needs id, project, service, job and state")
 	}
 	if r.Instance == "" {
 		r.Instance = s.instance
 	}
 	r.QueuedAt = orNow(r.QueuedAt, s.now())
-	return s.tx(ctx, "write run "+r.ID, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO runs ("+runColumns+") VALUES ("+runMarks+")", runValues(r)...); err != nil {
-			return err
-		}
-		return s.summarizeRun(ctx, tx, r)
-	})
+	if _, err := tx.ExecContext(ctx, "INSERT INTO runs ("+runColumns+") VALUES ("+runMarks+")", runValues(r)...); err != nil {
+		return err
+	}
+	return s.summarizeRun(ctx, tx, r)
 }
 
-// UpdateRun writes the whole row of a run, but its id, instance and job, which never change, its pin, which is
+// UpdateRun writes the whole row of a run, but its id, instance, job and group run, which never change, its pin, which is
 // SetPinned's alone (an owner may pin a run that is under way), and a zero QueuedAt.
 func (s *Store) UpdateRun(ctx context.Context, r Run) error {
 	return s.tx(ctx, "write run "+r.ID, func(tx *sql.Tx) error {
@@ -66,7 +69,7 @@ func (s *Store) rewriteRun(ctx context.Context, tx *sql.Tx, r *Run) error {
 	if err != nil {
 		return err
 	}
-	r.Instance, r.Project, r.Service, r.Job, r.Pinned = was.Instance, was.Project, was.Service, was.Job, was.Pinned
+	r.Instance, r.Project, r.Service, r.Job, r.Pinned, r.GroupRun = was.Instance, was.Project, was.Service, was.Job, was.Pinned, was.GroupRun
 	r.QueuedAt = orNow(r.QueuedAt, was.QueuedAt)
 	return s.updateRun(ctx, tx, *r)
 }
@@ -87,13 +90,16 @@ func (s *Store) SetPinned(ctx context.Context, runID string, pinned bool) error 
 	return err
 }
 
-// Run reads one run with its artifacts.
+// Run reads one run with its artifacts and its hooks.
 func (s *Store) Run(ctx context.Context, id string) (Run, error) {
 	r, err := one(ctx, s.read, scanRun, "SELECT "+runColumns+" FROM runs WHERE id = ?", id)
 	if err != nil {
 		return Run{}, s.fail("read run "+id, err)
 	}
-	r.Artifacts, err = s.Artifacts(ctx, id)
+	if r.Artifacts, err = s.Artifacts(ctx, id); err != nil {
+		return r, err
+	}
+	r.Hooks, err = s.hooks(ctx, id)
 	return r, err
 }
 

@@ -14,7 +14,7 @@ func fullRun() Run {
 		ScheduledFor: start, QueuedAt: start.Add(1 * time.Second), StartedAt: start.Add(2 * time.Second), FinishedAt: start.Add(3 * time.Second),
 		ReleasedAt: start.Add(2500 * time.Millisecond), RawBytes: 1 << 40, StoredBytes: 1 << 33, RawXXH64: "x", SHA256: "s",
 		Proof: json.RawMessage(`{"tables":3}`), Warnings: []string{"a", "b"}, Pinned: true, Quorum: 2, Targets: []string{"local", "s3"},
-		HelperStart: 412 * time.Millisecond,
+		HelperStart: 412 * time.Millisecond, Key: "host/shop/db/default/k",
 	}
 }
 
@@ -119,7 +119,7 @@ func TestInterrupt_SettlesWhatTheLastProcessLeft(t *testing.T) {
 	no(t, s.PutRestore(t.Context(), Restore{ID: "closed", State: "succeeded", FinishedAt: start}))
 	end := c.pass(time.Hour)
 
-	got, err := s.Interrupt(t.Context())
+	got, _, err := s.Interrupt(t.Context())
 	no(t, err)
 	if len(got) != 2 || got[0].ID != "running" || got[1].ID != "running2" {
 		t.Fatalf("interrupted: %v", got)
@@ -150,7 +150,7 @@ func TestInterrupt_SettlesWhatTheLastProcessLeft(t *testing.T) {
 			t.Errorf("restore %s is %s, want %s", id, r.State, state)
 		}
 	}
-	again, err := s.Interrupt(t.Context())
+	again, _, err := s.Interrupt(t.Context())
 	no(t, err)
 	if len(again) != 0 {
 		t.Errorf("interrupted twice: %v", again)

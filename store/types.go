@@ -81,11 +81,48 @@ type Run struct {
 	Quorum                int
 	Targets               []string
 	HelperStart           time.Duration // kept in milliseconds
+	Key                   string        // where it writes on its target, known before it does
+	GroupRun              string        // the group run that it is part of; empty: none
 	Artifacts             []Artifact
+	Hooks                 []Hook // of one that Run read; lists leave them out
 }
 
 // JobID is the id of the run's job: project/service/job.
 func (r Run) JobID() string { return r.Project + "/" + r.Service + "/" + r.Job }
+
+// GroupRun is one restore point of a group: the runs of its members, made together.
+type GroupRun struct {
+	ID, Instance, Project, Name string
+
+	Trigger, State, Cause, Error                  string
+	ScheduledFor, QueuedAt, StartedAt, FinishedAt time.Time
+	HeldAt, ReleasedAt/* what the members hold */ time.Time
+
+	Refused  []string // job ids: declared members that a problem with their labels keeps out
+	Warnings []string
+}
+
+// The states of a hook.
+const (
+	HookOK      = "ok"
+	HookFailed  = "failed"
+	HookTimeout = "timeout"
+	HookSkipped = "skipped"
+)
+
+// Hook is what became of a command that a run has in its container before or after the dump.
+type Hook struct {
+	RunID     string
+	Attempt   int    // of the run
+	Name      string // pre, post
+	State     string
+	ExitCode  int
+	Output    string // both streams as they came, the last part of them
+	Truncated bool   // there was more
+	Took      time.Duration
+	Error     string
+	At        time.Time
+}
 
 // The states of an artifact.
 const (
@@ -130,12 +167,14 @@ type Restore struct {
 	RawBytes              int64
 	Proof                 json.RawMessage
 	Differences           []string
+	GroupRun              string // restored as a whole; then RunID, Key, Source, Service and Job are empty
+	PartOf                string // the restore of a group run that this one belongs to
 }
 
 // Entry is a journal entry: what was changed in the world and has to be put back, whatever happens to us.
 type Entry struct {
 	ID        string
-	Kind      string // stopped, paused, restore
+	Kind      string // stopped, paused, restore, cleanup, post
 	Project   string
 	Service   string
 	Container string

@@ -84,7 +84,7 @@ func report(services []labels.Service, problems []labels.Problem) checkReport {
 	r := checkReport{Jobs: []string{}, Problems: append([]labels.Problem{}, problems...), Warnings: []labels.Warning{}, Unprotected: []string{}}
 	for _, s := range services {
 		for _, j := range s.Jobs {
-			r.Jobs = append(r.Jobs, fmt.Sprintf("%s: %s, %s, to %s", j.ID(), j.Strategy, j.Schedule.Words(), strings.Join(j.Targets, ", ")))
+			r.Jobs = append(r.Jobs, fmt.Sprintf("%s: %s, %s, to %s", inGroup(j.ID(), j.Group), j.Strategy, j.Schedule.Words(), strings.Join(j.Targets, ", ")))
 		}
 		r.Problems = append(r.Problems, s.Problems...)
 		r.Warnings = append(r.Warnings, s.Warnings...)

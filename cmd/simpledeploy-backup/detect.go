@@ -104,6 +104,9 @@ func jobNames(s status.Service) string {
 	if s.Problems > 0 {
 		names = append(names, plural(s.Problems, "problem", "problems")+", see simpledeploy-backup plan")
 	}
+	if len(s.Groups) > 0 {
+		names = append(names, "in group "+strings.Join(s.Groups, ", "))
+	}
 	return strings.Join(names, ", ")
 }
 

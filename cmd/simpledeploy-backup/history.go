@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,13 +13,14 @@ import (
 
 func historyCommand() command {
 	return command{
-		name: "history", args: "[PROJECT[/SERVICE[/JOB]] | RUN]", short: "List runs, newest first, or tell all of one",
-		example: "simpledeploy-backup history shop/db --limit 10\nsimpledeploy-backup history --run 01k9zq3v8t6x2m4n",
+		name: "history", args: "[PROJECT[/SERVICE[/JOB]] | RUN | GROUP RUN]", short: "List runs, newest first, or tell all of one",
+		example: "simpledeploy-backup history shop/db --limit 10\nsimpledeploy-backup history --run 01k9zq3v8t6x2m4n\nsimpledeploy-backup history shop --groups",
 		setup: func(fs *flag.FlagSet) action {
 			asJSON := jsonFlag(fs)
 			limit := fs.Int("limit", 20, "at most `N` runs")
 			state := fs.String("state", "", "only runs in this `STATE`: queued, running, succeeded, partial, failed, skipped, interrupted")
 			id := fs.String("run", "", "tell all of the run with this `ID`")
+			groups := fs.Bool("groups", false, "list group runs: restore points of several jobs")
 			return func(ctx context.Context, p *program, args []string) error {
 				only, err := optionalSelector(args, 1)
 				if err != nil {
@@ -32,11 +34,10 @@ func historyCommand() command {
 					*id = args[0]
 				}
 				if *id != "" {
-					run, err := server.Run(ctx, *id)
-					if err != nil {
-						return err
-					}
-					return p.printRun(run, *asJSON)
+					return p.tellRun(ctx, server, *id, *asJSON)
+				}
+				if *groups {
+					return p.historyOfGroups(ctx, server, only, status.Query{Project: only.project, State: *state, Limit: *limit}, *asJSON)
 				}
 				runs, err := server.Runs(ctx, status.Query{
 					Project: only.project, Service: only.service, Job: only.job, State: *state, Limit: *limit,
@@ -58,15 +59,41 @@ func historyCommand() command {
 	}
 }
 
+// historyOfGroups lists the group runs of a project, or of all.
+func (p *program) historyOfGroups(ctx context.Context, server *status.Client, only selector, q status.Query, asJSON bool) error {
+	if only.service != "" {
+		return usageErrorf("history: groups are of a project: history %s --groups", only.project)
+	}
+	all, err := server.GroupRuns(ctx, q)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return p.printJSON(all)
+	}
+	return p.printGroups(all.Groups)
+}
+
 func (p *program) printRuns(runs []status.Run) error {
-	t := newTable(p.out, "RUN", "JOB", "STATE", "TRIGGER", "QUEUED", "TOOK", "STORED", "HELD BY")
+	head := []string{"RUN", "JOB", "STATE", "TRIGGER", "QUEUED", "TOOK", "STORED", "HELD BY"}
+	grouped := slices.ContainsFunc(runs, func(r status.Run) bool { return r.GroupRun != "" })
+	if grouped {
+		head = append(head, "GROUP RUN")
+	}
+	t := newTable(p.out, head...)
 	for _, r := range runs {
 		state := r.State
 		if r.Cause != "" {
 			state += " (" + r.Cause + ")"
 		}
-		t.row(r.ID, r.Project+"/"+r.Service+"/"+r.Job, state, r.Trigger, moment(r.QueuedAt),
-			span(time.Duration(r.DurationMS)*time.Millisecond), size(r.StoredBytes), holders(r))
+		row := []string{
+			r.ID, r.Project + "/" + r.Service + "/" + r.Job, state, r.Trigger, moment(r.QueuedAt),
+			span(time.Duration(r.DurationMS) * time.Millisecond), size(r.StoredBytes), holders(r),
+		}
+		if grouped {
+			row = append(row, r.GroupRun)
+		}
+		t.row(row...)
 	}
 	return t.flush()
 }
@@ -104,6 +131,7 @@ func (p *program) printRun(r status.Run, asJSON bool) error {
 	}
 	line("error", r.Error)
 	line("trigger", r.Trigger)
+	line("group run", r.GroupRun)
 	line("strategy", r.Strategy)
 	line("image", r.Image)
 	line("engine version", r.EngineVersion)
@@ -123,7 +151,13 @@ func (p *program) printRun(r status.Run, asJSON bool) error {
 	for _, w := range r.Warnings {
 		line("warning", w)
 	}
-	return t.flush()
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for _, h := range r.Hooks {
+		printHook(p.out, h)
+	}
+	return nil
 }
 
 // confirmed says how far the storage vouches for what it holds.

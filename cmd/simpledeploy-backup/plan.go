@@ -56,15 +56,31 @@ func (p *program) printPlan(plan runner.PlanView, problems []status.Problem) err
 			next = "absent"
 		}
 		expected := strings.TrimSpace(size(n.ExpectedBytes) + " " + span(time.Duration(n.ExpectedSeconds*float64(time.Second))))
-		t.row(n.Job, n.Strategy, n.Schedule, next, strings.Join(n.Targets, ", "), n.Retention, expected)
+		t.row(inGroup(n.Job, n.Group), n.Strategy, n.Schedule, next, strings.Join(n.Targets, ", "), n.Retention, expected)
 	}
 	if err := t.flush(); err != nil {
 		return err
 	}
+	p.printStops(plan.Next)
 	if err := p.printPruning(plan.Prune); err != nil {
 		return err
 	}
 	return p.printProblems(problems)
+}
+
+// printStops says who is down during which run.
+func (p *program) printStops(next []runner.NextRun) {
+	first := true
+	for _, n := range next {
+		if len(n.Stops) == 0 {
+			continue
+		}
+		if first {
+			fmt.Fprintln(p.out, "\nStopped while files are read:")
+			first = false
+		}
+		fmt.Fprintln(p.out, printable("  "+n.Job+": "+strings.Join(n.Stops, ", ")))
+	}
 }
 
 // printPruning shows what would go; what stays is the rule and needs no line.

@@ -10,13 +10,13 @@ import (
 
 // restoreFlags are what a restore can be told.
 type restoreFlags struct {
-	run, at, from, instance, to, toDir    string
-	stdout, dryRun, yes, noSafety, asJSON bool
+	run, group, at, from, instance, to, toDir         string
+	stdout, dryRun, yes, noSafety, incomplete, asJSON bool
 }
 
 func restoreCommand() command {
 	return command{
-		name: "restore", args: "PROJECT/SERVICE[/JOB]", short: "Bring a backup back",
+		name: "restore", args: "PROJECT/SERVICE[/JOB] | PROJECT --group ID", short: "Bring a backup back, or all of a group run together",
 		long: "Shows what it would do and asks. The backup is checked against its recorded size and hash and against its own\n" +
 			"format before anything is committed, and what is there now is backed up first.\n" +
 			"--stdout and --to-dir read straight from the target in this process: they need no running appliance and no record.\n" +
@@ -24,14 +24,17 @@ func restoreCommand() command {
 		example: "simpledeploy-backup restore shop/db\n" +
 			"simpledeploy-backup restore shop/db --at \"2026-11-20 18:00\" --to staging/db --yes\n" +
 			"simpledeploy-backup restore shop/app --from offsite --instance oldhost --to-dir /restore\n" +
+			"simpledeploy-backup restore shop --group 01k9zq3v8t6x2m4n\n" +
 			"simpledeploy-backup restore shop/db --stdout | psql -d template1",
 		setup: func(fs *flag.FlagSet) action {
 			f := &restoreFlags{}
 			fs.StringVar(&f.run, "run", "", "the backup of this run, by its `ID`; else the newest good one")
+			fs.StringVar(&f.group, "group", "", "all members of the group run with this `ID`, together")
+			fs.BoolVar(&f.incomplete, "incomplete", false, "with --group: restore what there is, though a member has no backup in it")
 			fs.StringVar(&f.at, "at", "", "the newest good backup that is not younger than this `TIME`")
 			fs.StringVar(&f.from, "from", "", "read this `TARGET` and its manifests, not the record")
 			fs.StringVar(&f.instance, "instance", "", "with --from, --stdout or --to-dir: the backups of the host with this `NAME`")
-			fs.StringVar(&f.to, "to", "", "into this `PROJECT/SERVICE` instead of where it came from")
+			fs.StringVar(&f.to, "to", "", "into this `PROJECT/SERVICE` instead of where it came from; with --group, into this PROJECT")
 			fs.StringVar(&f.toDir, "to-dir", "", "into this new or empty `FOLDER`, as files")
 			fs.BoolVar(&f.stdout, "stdout", false, "print the raw backup (SQL, tar)")
 			fs.BoolVar(&f.dryRun, "dry-run", false, "show the plan and change nothing")
@@ -42,9 +45,19 @@ func restoreCommand() command {
 				if len(args) != 1 {
 					return usageErrorf("restore: say what: restore PROJECT/SERVICE[/JOB]")
 				}
-				what, err := parseSelector(args[0], 2)
+				least := 2
+				if f.group != "" {
+					least = 1
+				}
+				what, err := parseSelector(args[0], least)
 				if err != nil {
 					return err
+				}
+				if err := f.checkGroup(what); err != nil {
+					return err
+				}
+				if f.group != "" {
+					return p.restoreGroup(ctx, what, f)
 				}
 				at, err := f.check()
 				if err != nil {

@@ -68,8 +68,12 @@ func TestNewDecoder_AgreesWithTheRegistryOnWhatIsAvailable(t *testing.T) {
 	}
 	for _, e := range strategies() {
 		for _, word := range append([]string{e.Name}, e.Aliases...) {
+			set := map[string]string{"simpledeploy.backup.strategy": word}
+			if word == "exec" { // it has nothing to run otherwise
+				set["simpledeploy.backup.dump-command"] = "cat /data/state"
+			}
 			services := decoder.Decode([]labels.Container{{
-				Name: "db", Image: "example/app", Labels: map[string]string{"simpledeploy.backup.strategy": word},
+				Name: "db", Image: "example/app", Labels: set,
 				Mounts: []labels.Mount{{Type: "volume", Name: "data", Destination: "/data", ReadWrite: true}},
 			}})
 			if got := len(services[0].Jobs) == 1; got != e.Available {

@@ -12,8 +12,20 @@ import (
 //go:embed postgres
 var postgresFiles embed.FS
 
+// postgresRecipe is how one version is made from Debian's packages.
+type postgresRecipe struct{ base, suite, data, volume string }
+
+func postgresRecipes() map[string]postgresRecipe {
+	const data = "/var/lib/postgresql/data"
+	return map[string]postgresRecipe{
+		"15": {"bookworm", "", data, data},
+		"17": {"trixie", "", data, data},
+		"18": {"trixie", "sid", "/var/lib/postgresql/18/docker", "/var/lib/postgresql"}, // where the official image has them from 18 on
+	}
+}
+
 // PostgresVersions are the major versions that can be had without a registry.
-func PostgresVersions() []string { return []string{"15", "17"} }
+func PostgresVersions() []string { return []string{"15", "17", "18"} }
 
 // PostgresImage is PostgreSQL of a major version: the official image, or one from Debian's packages.
 func PostgresImage(t testing.TB, version string) string {
@@ -31,22 +43,22 @@ func EnsurePostgres(ctx context.Context, version string) (string, error) {
 	if image := "postgres:" + version; official(ctx, image) {
 		return image, nil
 	}
-	suites := map[string]string{"15": "bookworm", "17": "trixie"}
-	suite, ok := suites[version]
+	recipe, ok := postgresRecipes()[version]
 	if !ok {
-		return "", fmt.Errorf("make image postgres:%s: no registry answers, and Debian has 15 and 17 only", version)
+		return "", fmt.Errorf("make image postgres:%s: no registry answers, and Debian has %s only", version, strings.Join(PostgresVersions(), ", "))
 	}
-	base, err := EnsureBase(ctx, suite)
+	base, err := EnsureBase(ctx, recipe.base)
 	if err != nil {
 		return "", err
 	}
+	fill := strings.NewReplacer("@VERSION@", version, "@SUITE@", recipe.suite, "@DATA@", recipe.data, "@VOLUME@", recipe.volume)
 	files := map[string]string{}
 	for _, name := range []string{"Dockerfile", "entrypoint.sh"} {
 		text, err := postgresFiles.ReadFile("postgres/" + name)
 		if err != nil {
 			return "", fmt.Errorf("read recipe: %w", err)
 		}
-		files[name] = strings.ReplaceAll(string(text), "@VERSION@", version)
+		files[name] = fill.Replace(string(text))
 	}
 	return built(ctx, "simpledeploy-test-postgres:"+version, base, files)
 }

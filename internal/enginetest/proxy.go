@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 )
@@ -115,12 +114,7 @@ func (p *Proxy) filter(next http.Handler) http.Handler {
 }
 
 func (p *Proxy) dialEngine(ctx context.Context, _, _ string) (net.Conn, error) {
-	host := os.Getenv("TEST_DOCKER_HOST") // DOCKER_HOST may name this proxy
-	if host == "" {
-		host = "unix:///var/run/docker.sock"
-	}
-	network, address, _ := strings.Cut(host, "://")
-	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	conn, err := dialEngine(ctx, "", "")
 	if err != nil {
 		return nil, err
 	}

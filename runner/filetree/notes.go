@@ -78,8 +78,14 @@ func (n *notes) sentences() []string {
 	return out
 }
 
-// printable quotes a name that would garble a log line.
+// mostShown bounds what is shown of a name: whoever forges an archive must not fill the record with it.
+const mostShown = 1 << 10
+
+// printable quotes a name that would garble a log line, and cuts one that is longer than a line.
 func printable(s string) string {
+	if len(s) > mostShown {
+		return printable(s[:mostShown]) + "…"
+	}
 	q := strconv.Quote(s)
 	if q[1:len(q)-1] == s {
 		return s

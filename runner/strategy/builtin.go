@@ -6,9 +6,7 @@ func Builtin() []Entry {
 	return []Entry{
 		postgresEntry(),
 		mysqlEntry(),
-		{Name: "mongo", Extension: ".archive", Images: []string{
-			"mongo", "mongodb", "mongodb-community-server", "mongodb-enterprise-server", "percona-server-mongodb",
-		}},
+		mongoEntry(),
 		redisEntry(),
 		sqliteEntry(),
 		volumeEntry(),

@@ -62,6 +62,8 @@ type Info struct {
 	Mounts      []Mount
 	StopTimeout time.Duration // 0: not set (only after Inspect)
 	AutoRemove  bool          // --rm: a stop would delete it (only after Inspect)
+	Health      string        // starting, healthy, unhealthy; empty: no probe (only after Inspect)
+	Shares      []string      // ids or names of containers in whose namespaces it lives (a list tells of networks only)
 }
 
 // Mount is one mount of a container.

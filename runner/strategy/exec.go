@@ -42,15 +42,18 @@ const execDumpScript = execPrelude + `eval "$SDB_COMMAND"
 
 // The end of the input proves nothing: it comes too when the appliance dies in the middle. So the one that passes the
 // input on is told by a signal, beforehand, that the end to come is the true one. Without that it ends the command
-// while its input is still open. A command that leaves input unread is not an error of the input.
+// while its input is still open. A command that wants no more of it has what it needs.
 const execRestoreScript = execPrelude + `exec 3>&1 >&2
 {
 	trap 'exit 143' TERM
 	whole=
 	trap 'whole=1' USR1
-	sh -c 'echo "$PPID"' >&3
+	sh -c 'read -r s </proc/$PPID/stat; set -- ${s##*) }; echo "$PPID ${20}"' >&3
 	exec 3>&-
-	cat || cat >/dev/null
+	code=0
+	cat || code=$?
+	[ $code != 141 ] || exit 0
+	[ $code = 0 ] || cat >/dev/null
 	if [ -z "$whole" ]; then
 		trap : TERM
 		echo "the input broke off: the restore was called off" >&2
@@ -63,6 +66,13 @@ const execRestoreScript = execPrelude + `exec 3>&1 >&2
 	exec 3>&-
 	eval "$SDB_COMMAND"
 }
+`
+
+// The process is known by its start as well: one that has ended may have given its id to somebody else.
+const execWholeScript = `pid=$1 start=$2
+read -r s 2>/dev/null </proc/$pid/stat || exit 0
+set -- ${s##*) }
+[ "${20}" != "$start" ] || kill -s USR1 "$pid"
 `
 
 // Extension is what the label says the command writes.
@@ -114,24 +124,31 @@ func (e exec) Restore(ctx context.Context, c Container, opt Options, r io.Reader
 	defer cancel() // a command that ended early leaves nobody to wait for
 	feeder := &firstLine{found: make(chan string, 1)}
 	in := &announced{r: r, announce: func() error {
-		var pid string
 		select {
-		case pid = <-feeder.found:
+		case line := <-feeder.found:
+			return tellWhole(waiting, c, line)
 		case <-waiting.Done():
 			return context.Cause(waiting)
 		}
-		if _, err := strconv.Atoi(pid); err != nil {
-			return fmt.Errorf("tell the restore-command that its input is whole: its feeder's process id is %.40q", pid)
-		}
-		if err := c.Exec(waiting, Command{Args: []string{"sh", "-c", `kill -s USR1 "$1"`, "sh", pid}}); err != nil {
-			return fmt.Errorf("tell the restore-command that its input is whole: %w", err)
-		}
-		return nil
 	}}
 	if err := c.Exec(ctx, shellCommand(execRestoreScript, opt.RestoreCommand, in, feeder)); err != nil {
 		return Report{}, fmt.Errorf("restore-command: %w", err)
 	}
 	return Report{}, nil
+}
+
+// tellWhole tells the process that passes the input on, by its id and start, that all of it is there.
+func tellWhole(ctx context.Context, c Container, process string) error {
+	pid, start, _ := strings.Cut(process, " ")
+	_, pidErr := strconv.ParseUint(pid, 10, 32)
+	_, startErr := strconv.ParseUint(start, 10, 64)
+	if err := errors.Join(pidErr, startErr); err != nil {
+		return fmt.Errorf("tell the restore-command that its input is whole: who passes it on is not known: %w", err)
+	}
+	if err := c.Exec(ctx, Command{Args: []string{"sh", "-c", execWholeScript, "sh", pid, start}}); err != nil {
+		return fmt.Errorf("tell the restore-command that its input is whole: %w", err)
+	}
+	return nil
 }
 
 func shellCommand(script, command string, stdin io.Reader, stdout io.Writer) Command {

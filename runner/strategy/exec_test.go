@@ -50,8 +50,10 @@ func TestExec_InEveryShell(t *testing.T) {
 				strategytest.Run(t, strategytest.Source{
 					Entry: entry, Container: p,
 					Options: strategy.Options{DumpCommand: "cd /files && tar -b 2 -c .", RestoreCommand: loadFiles, Extension: ".tar"},
-					State:   func(t testing.TB) string { return c.Exec(t, "sh", "-c", "cd /files; find . | sort; cat one random | sha256sum") },
-					Damage:  func(t testing.TB) { c.Exec(t, "sh", "-c", "cd /files; echo two >one; echo more >more") },
+					State: func(t testing.TB) string {
+						return c.Exec(t, "sh", "-c", "cd /files; find . | sort; cat one random | sha256sum")
+					},
+					Damage: func(t testing.TB) { c.Exec(t, "sh", "-c", "cd /files; echo two >one; echo more >more") },
 				})
 			})
 			t.Run("by hand", func(t *testing.T) { execByHand(t, c, p) })
@@ -78,7 +80,7 @@ func execByHand(t *testing.T, c *enginetest.Container, p strategy.Container) {
 
 func execExitCodes(t *testing.T, p strategy.Container, shell string) {
 	for _, bad := range []struct{ command, want string }{
-		{"echo half; echo it is broken >&2; exit 3", "exit code 3: it is broken"},
+		{"echo it is broken >&2; exit 3", "exit code 3: it is broken"},
 		{"echo half; nosuchcommand", "nosuchcommand"},
 		{"echo 'unclosed", "exit code 2"},
 		{"echo half; kill -KILL $$", "exit code 137"},
@@ -114,7 +116,7 @@ func execExitCodes(t *testing.T, p strategy.Container, shell string) {
 func execBrokenInput(t *testing.T, c *enginetest.Container, p strategy.Container) {
 	commit := strategy.Options{RestoreCommand: "rm -f /committed; cat >/loaded && cp /loaded /committed"}
 	cause := errors.New("the target went away")
-	_, err := execEntry(t).Strategy.Restore(t.Context(), p, commit, io.MultiReader(strings.NewReader("half of it"), failing{cause}))
+	_, err := execEntry(t).Strategy.Restore(t.Context(), p, commit, strategytest.Refused([]byte("half of it"), cause))
 	if !errors.Is(err, cause) {
 		t.Errorf("error %v, want %v", err, cause)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,28 +19,92 @@ import (
 	"github.com/simpledeploy/backup/runner/strategy/strategytest"
 )
 
-func redisEntry(t testing.TB) strategy.Entry {
-	for _, entry := range strategy.Builtin() {
-		if entry.Name == "redis" {
-			return entry
-		}
-	}
-	t.Fatal("redis is not in the registry")
-	return strategy.Entry{}
-}
-
 // redisServer is one server, Redis or Valkey.
 type redisServer struct {
 	*enginetest.Container
+	strategytest.Source
 	version string
-	port    strategy.Container
 	auth    []string // arguments of the test's own client
 }
 
 func startRedis(t testing.TB, version string, opt enginetest.RunOptions, auth ...string) redisServer {
 	t.Helper()
 	c := enginetest.StartRedis(t, version, opt)
-	return redisServer{c, version, port.New(t, c), auth}
+	d := redisServer{Container: c, version: version, auth: auth}
+	d.Source = strategytest.Source{
+		Entry: strategytest.Entry(t, "redis"), Container: port.New(t, c),
+		State: d.state, Damage: d.damage, Hand: byHand(c),
+		Restart: func(t testing.TB) {
+			enginetest.Docker(t, "restart", "--time", "20", c.Name)
+			enginetest.WaitRedis(t, c)
+		},
+	}
+	return d
+}
+
+// redisRows differ in how the server keeps its data, and in who may speak to it.
+func redisRows() []row {
+	return []row{
+		{"redis 7.0, saved to a file, into an append-only one with a password", func(t testing.TB) strategytest.Source {
+			d := startRedis(t, "redis:7.0", enginetest.RunOptions{})
+			return d.filled(t, func(t testing.TB) redisServer {
+				fresh := startRedis(t, "redis:7.0", enginetest.RunOptions{Cmd: []string{"redis-server", "--requirepass", "p4ss", "--appendonly", "yes", "--save", ""}}, "--no-auth-warning", "-a", "p4ss")
+				fresh.cli(t, 0, "SET before x")
+				fresh.Leftovers = fresh.neverSaves
+				return fresh
+			})
+		}},
+		{"redis 8.0, an append-only file and a password, into one that saves to a file", func(t testing.TB) strategytest.Source {
+			d := startRedis(t, "redis:8.0", enginetest.RunOptions{Cmd: []string{"--requirepass", "p4ss", "--appendonly", "yes"}}, "--no-auth-warning", "-a", "p4ss")
+			d.Hand = byHand(d.Container, "REDISCLI_AUTH=p4ss")
+			return d.filled(t, func(t testing.TB) redisServer { return startRedis(t, "redis:8.0", enginetest.RunOptions{}) })
+		}},
+		{"valkey 8.1, a user of its own, into one with an append-only file", func(t testing.TB) strategytest.Source {
+			d := startRedis(t, "valkey/valkey:8.1", enginetest.RunOptions{
+				Env: []string{"KEEPER=k33per"}, Cmd: []string{"--requirepass", "p4ss", "--user", "keeper", "on", ">k33per", "~*", "&*", "+@all"},
+			}, "--no-auth-warning", "-a", "p4ss")
+			d.Options = strategy.Options{User: "keeper", PasswordEnv: "KEEPER"}
+			return d.filled(t, func(t testing.TB) redisServer {
+				return startRedis(t, "valkey/valkey:8.1", enginetest.RunOptions{Cmd: []string{"--appendonly", "yes"}})
+			})
+		}},
+	}
+}
+
+// filled completes a row.
+func (d redisServer) filled(t testing.TB, fresh func(testing.TB) redisServer) strategytest.Source {
+	t.Helper()
+	d.fill(t)
+	d.Secrets = []string{"p4ss", "k33per"}
+	d.Fresh = func(t testing.TB) strategytest.Source { return fresh(t).Source }
+	d.Writer = d.writer()
+	return d.Source
+}
+
+// neverSaves takes a dump of a server that never saves, and tells what else than its append-only file is there then.
+func (d redisServer) neverSaves(t testing.TB) string {
+	t.Helper()
+	d.Dump(t)
+	return strings.TrimSpace(strings.ReplaceAll(d.Exec(t, "ls", "/data"), "appendonlydir", ""))
+}
+
+// writer moves money from one key to another in a script.
+func (d redisServer) writer() *strategytest.Writer {
+	const move = "redis.call('DECR','a') redis.call('INCR','z') redis.call('SET','weight:'..redis.call('GET','z')%60000,redis.call('GET','z'))"
+	benchmark := strings.Replace(enginetest.RedisClient(d.version), "-cli", "-benchmark", 1)
+	auth := slices.DeleteFunc(slices.Clone(d.auth), func(arg string) bool { return arg == "--no-auth-warning" })
+	return &strategytest.Writer{
+		Start: func(t testing.TB) {
+			d.cli(t, 0, "SET a 1000000\nSET z 0\nEVAL \"for i=1,60000 do redis.call('SET','weight:'..i,string.rep('w',300)..i) end\" 0")
+			args := append([]string{"sh", "-c", `echo $$ >/tmp/writer; exec "$@"`, "sh", benchmark, "-q", "-P", "8", "-c", "4", "-n", "100000000"}, auth...)
+			background(t, d.Container, append(args, "EVAL", move, "0")...)
+		},
+		Stop: func(t testing.TB) { d.Exec(t, "sh", "-c", "kill $(cat /tmp/writer)") },
+		Done: func(t testing.TB) string { return d.cli(t, 0, "GET z") },
+		Sum: func(t testing.TB) string {
+			return d.cli(t, 0, `EVAL "return redis.call('GET','a')+redis.call('GET','z')" 0`)
+		},
+	}
 }
 
 // cli runs commands, one a line, in database n.
@@ -142,121 +207,33 @@ func (d redisServer) damage(t testing.TB) {
 	d.cli(t, 0, "FUNCTION FLUSH")
 }
 
-func (d redisServer) dump(t testing.TB, opt strategy.Options) []byte {
+// restoreOf gives it a stream as the runner would.
+func (d redisServer) restoreOf(t testing.TB, ctx context.Context, opt strategy.Options, r io.Reader) (strategy.Report, error) {
 	t.Helper()
-	var dump bytes.Buffer
-	report, err := redisEntry(t).Strategy.Dump(t.Context(), d.port, opt, &dump)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if report.EngineVersion == "" || len(report.Warnings) > 0 {
-		t.Errorf("report %+v", report)
-	}
-	return dump.Bytes()
+	opt.Token = "r1"
+	return d.Entry.Strategy.Restore(ctx, d.Source.Container, opt, r)
 }
 
-func (d redisServer) restore(t testing.TB, dump []byte, opt strategy.Options) strategy.Report {
-	t.Helper()
-	opt.Token, opt.Size = "r1", int64(len(dump))
-	report, err := redisEntry(t).Strategy.Restore(t.Context(), d.port, opt, bytes.NewReader(dump))
-	if err != nil {
-		t.Fatal(err)
+func TestRedis_ProofKnowsEveryBit(t *testing.T) {
+	d := startRedis(t, "redis:7.0", enginetest.RunOptions{})
+	d.fill(t)
+	dump, proof := d.Dump(t)
+	if proof.Entries < 2020 || proof.Detail["db3"] != 2 || proof.Detail["db15"] != 1 || proof.Detail["functions"] != 1 {
+		t.Errorf("proof %+v", proof)
 	}
-	return report
-}
-
-func proveRedis(t testing.TB, dump []byte) (strategy.Proof, error) {
-	t.Helper()
-	prover := redisEntry(t).Prover()
-	if _, err := prover.Write(dump); err != nil {
-		t.Fatal(err)
-	}
-	return prover.Proof()
-}
-
-func TestRedis_RestoresAllThatWasThere(t *testing.T) {
-	for _, version := range enginetest.RedisVersions() {
-		t.Run(version, func(t *testing.T) {
-			d := startRedis(t, version, enginetest.RunOptions{})
-			d.fill(t)
-			want := d.state(t)
-			dump := d.dump(t, strategy.Options{})
-			proof, err := proveRedis(t, dump)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if proof.Entries < 2020 || proof.Detail["db3"] != 2 || proof.Detail["db15"] != 1 || proof.Detail["functions"] != 1 {
-				t.Errorf("proof %+v", proof)
-			}
-			t.Run("every truncation is broken", func(t *testing.T) { truncateRedis(t, dump) })
-			t.Run("contract", func(t *testing.T) {
-				strategytest.Run(t, strategytest.Source{
-					Entry: redisEntry(t), Container: d.port, State: d.state, Damage: d.damage,
-				})
-			})
-			t.Run("after everything was flushed", func(t *testing.T) {
-				d.cli(t, 0, "FLUSHALL")
-				d.restore(t, dump, strategy.Options{})
-				if diff := cmp.Diff(want, d.state(t)); diff != "" {
-					t.Errorf("restored state differs (-was +is):\n%s", diff)
-				}
-			})
-			t.Run("into a fresh server with an append-only file", func(t *testing.T) { intoFreshAOF(t, version, dump, want) })
-			t.Run("by hand", func(t *testing.T) {
-				d.damage(t)
-				enginetest.Shell(t, redisEntry(t).Recipe(strategy.Options{}), bytes.NewReader(dump), "CONTAINER="+d.Name)
-				if diff := cmp.Diff(want, d.state(t)); diff != "" {
-					t.Errorf("restored state differs (-was +is):\n%s", diff)
-				}
-			})
-			t.Run("a restore that fails changes nothing", func(t *testing.T) { d.refuses(t, dump) })
-		})
-	}
-}
-
-func truncateRedis(t *testing.T, dump []byte) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		n := random.IntN(len(dump))
-		if _, err := proveRedis(t, dump[:n]); err == nil {
-			t.Fatalf("the first %d of %d bytes count as whole", n, len(dump))
-		}
 		broken := bytes.Clone(dump)
 		broken[n] ^= 1 << (n % 8)
-		if _, err := proveRedis(t, broken); err == nil {
+		if _, err := strategytest.Prove(d.Entry, broken); err == nil {
 			t.Fatalf("a dump with a bit turned at %d of %d counts as whole", n, len(dump))
 		}
 	}
-	for name, b := range map[string][]byte{"without its last byte": dump[:len(dump)-1], "with one more": append(bytes.Clone(dump), 0)} {
-		if _, err := proveRedis(t, b); err == nil {
-			t.Errorf("a dump %s counts as whole", name)
-		}
+	if _, err := strategytest.Prove(d.Entry, append(bytes.Clone(dump), 0)); err == nil {
+		t.Error("a dump with one more byte counts as whole")
 	}
-}
-
-// intoFreshAOF also starts the server anew: a state that is not in the append-only file would be gone.
-func intoFreshAOF(t *testing.T, version string, dump []byte, want string) {
-	d := startRedis(t, version, enginetest.RunOptions{
-		Cmd: []string{serverOf(version), "--requirepass", "p4ss", "--appendonly", "yes", "--save", ""}}, "--no-auth-warning", "-a", "p4ss")
-	d.cli(t, 0, "SET before x")
-	d.restore(t, dump, strategy.Options{})
-	if diff := cmp.Diff(want, d.state(t)); diff != "" {
-		t.Errorf("restored state differs (-was +is):\n%s", diff)
-	}
-	d.cli(t, 0, "BGREWRITEAOF")
-	enginetest.Docker(t, "restart", "--time", "20", d.Name)
-	enginetest.WaitRedis(t, d.Container)
-	if diff := cmp.Diff(want, d.state(t)); diff != "" {
-		t.Errorf("state after a restart differs (-was +is):\n%s", diff)
-	}
-	d.dump(t, strategy.Options{})
-	if left := d.Exec(t, "sh", "-c", "ls /data"); left != "appendonlydir" {
-		t.Errorf("left in the data folder of a server that never saves: %s", left)
-	}
-}
-
-func serverOf(version string) string {
-	return strings.Replace(enginetest.RedisClient(version), "-cli", "-server", 1)
+	t.Run("a restore that fails changes nothing", func(t *testing.T) { d.refuses(t, dump) })
 }
 
 // refuses gives it streams that must not be loaded.
@@ -266,14 +243,14 @@ func (d redisServer) refuses(t *testing.T, dump []byte) {
 	cause := errors.New("hash and proof do not agree")
 	newer := append([]byte("REDIS0099"), dump[9:]...)
 	for name, r := range map[string]io.Reader{
-		"refused at its end":     io.MultiReader(bytes.NewReader(dump), failing{cause}),
+		"refused at its end":     strategytest.Refused(dump, cause),
 		"cut short":              bytes.NewReader(dump[:len(dump)*2/3]),
 		"of a newer engine":      bytes.NewReader(newer),
 		"of another program":     strings.NewReader("CREATE TABLE t (a INT);"),
 		"empty":                  strings.NewReader(""),
 		"with a broken checksum": bytes.NewReader(append(bytes.Clone(dump[:len(dump)-1]), dump[len(dump)-1]^1)),
 	} {
-		_, err := redisEntry(t).Strategy.Restore(t.Context(), d.port, strategy.Options{Token: "r2"}, r)
+		_, err := d.restoreOf(t, t.Context(), strategy.Options{}, r)
 		if err == nil || errors.Is(err, strategy.ErrOldStateGone) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -289,11 +266,12 @@ func (d redisServer) refuses(t *testing.T, dump []byte) {
 func TestRedis_RestoreCancelledHalfWayIsUndone(t *testing.T) {
 	d := startRedis(t, "redis:8.0", enginetest.RunOptions{})
 	d.fill(t)
-	dump, want := d.dump(t, strategy.Options{}), d.state(t)
+	dump, _ := d.Dump(t)
+	want := d.state(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	stream := &halfway{r: bytes.NewReader(dump), left: len(dump) / 2, stop: cancel}
-	if _, err := redisEntry(t).Strategy.Restore(ctx, d.port, strategy.Options{Token: "r1"}, stream); err == nil {
+	stream := strategytest.Halfway(dump, len(dump)/2, cancel)
+	if _, err := d.restoreOf(t, ctx, strategy.Options{}, stream); err == nil {
 		t.Fatal("the restore says it is done")
 	}
 	if diff := cmp.Diff(want, d.state(t)); diff != "" {
@@ -308,12 +286,12 @@ func TestRedis_RecoverRemovesOnlyWhatIsMarked(t *testing.T) {
 	d.cli(t, 14, "SET simpledeploy-backup:restore:other x")
 	want := d.state(t)
 	d.cli(t, 15, "SET simpledeploy-backup:restore:r1 x\nSET half restored")
-	recoverer, ok := redisEntry(t).Strategy.(strategy.Recoverer)
+	recoverer, ok := d.Entry.Strategy.(strategy.Recoverer)
 	if !ok {
 		t.Fatal("the strategy does not recover")
 	}
 	for range 2 {
-		if err := recoverer.Recover(t.Context(), d.port, strategy.Options{Token: "r1"}); err != nil {
+		if err := recoverer.Recover(t.Context(), d.Source.Container, strategy.Options{Token: "r1"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -325,9 +303,10 @@ func TestRedis_RecoverRemovesOnlyWhatIsMarked(t *testing.T) {
 func TestRedis_WithoutRoomTheOldStateGoesFirst(t *testing.T) {
 	d := startRedis(t, "redis:7.0", enginetest.RunOptions{Cmd: []string{"--maxmemory", "6mb"}})
 	d.fill(t)
-	dump, want := d.dump(t, strategy.Options{}), d.state(t)
+	dump, _ := d.Dump(t)
+	want := d.state(t)
 	d.damage(t)
-	report, err := redisEntry(t).Strategy.Restore(t.Context(), d.port, strategy.Options{Token: "r1", Size: 2 << 20}, bytes.NewReader(dump))
+	report, err := d.restoreOf(t, t.Context(), strategy.Options{Size: 2 << 20}, bytes.NewReader(dump))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,13 +321,12 @@ func TestRedis_WithoutRoomTheOldStateGoesFirst(t *testing.T) {
 func TestRedis_KeysThatExpiredMeanwhileCountAsRestored(t *testing.T) {
 	d := startRedis(t, "redis:7.0", enginetest.RunOptions{})
 	d.cli(t, 0, "SET stays x\nSET goes x PX 1500\nSET goes2 x PX 1500\nCONFIG SET save ''")
-	dump := d.dump(t, strategy.Options{})
-	proof, err := proveRedis(t, dump)
-	if err != nil || proof.Entries != 3 {
-		t.Fatalf("proof %+v, %v", proof, err)
+	dump, proof := d.Dump(t)
+	if proof.Entries != 3 {
+		t.Fatalf("proof %+v", proof)
 	}
 	d.Exec(t, "sleep", "2")
-	report := d.restore(t, dump, strategy.Options{})
+	report := d.Restore(t, dump)
 	if diff := cmp.Diff(proof, *report.Restored); diff != "" {
 		t.Errorf("counted differs from the proof:\n%s", diff)
 	}
@@ -370,18 +348,18 @@ func TestRedis_NodeOfACluster(t *testing.T) {
 	slots("0", "8000")
 	d.cli(t, 0, "SET b x") // in slot 3300
 	var dump bytes.Buffer
-	report, err := redisEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{}, &dump)
+	report, err := d.Entry.Strategy.Dump(t.Context(), d.Source.Container, strategy.Options{}, &dump)
 	if err != nil || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "one node of a cluster") {
 		t.Fatalf("report %+v, %v", report, err)
 	}
 	d.cli(t, 0, "SET b y")
-	_, err = redisEntry(t).Strategy.Restore(t.Context(), d.port, strategy.Options{Token: "r"}, bytes.NewReader(dump.Bytes()))
+	_, err = d.restoreOf(t, t.Context(), strategy.Options{}, bytes.NewReader(dump.Bytes()))
 	if err == nil || errors.Is(err, strategy.ErrOldStateGone) || d.cli(t, 0, "GET b") != "y" {
 		t.Errorf("into a node that has a part of the slots: %v", err)
 	}
 	slots("8001", "16383")
 	d.cli(t, 0, "SET later x")
-	report, err = redisEntry(t).Strategy.Restore(t.Context(), d.port, strategy.Options{Token: "r"}, bytes.NewReader(dump.Bytes()))
+	report, err = d.restoreOf(t, t.Context(), strategy.Options{}, bytes.NewReader(dump.Bytes()))
 	if err != nil || report.Restored == nil || report.Restored.Entries != 1 {
 		t.Errorf("report %+v, %v", report, err)
 	}
@@ -393,46 +371,26 @@ func TestRedis_NodeOfACluster(t *testing.T) {
 func TestRedis_RestoreInPlaceThatBreaksOffIsNoSecret(t *testing.T) {
 	d := startRedis(t, "redis:7.0", enginetest.RunOptions{Cmd: []string{"--maxmemory", "6mb"}})
 	d.fill(t)
-	dump, want := d.dump(t, strategy.Options{}), d.state(t)
+	dump, _ := d.Dump(t)
+	want := d.state(t)
 	opt := strategy.Options{Token: "r1", Size: 2 << 20}
-	_, err := redisEntry(t).Strategy.Restore(t.Context(), d.port, opt, bytes.NewReader(dump[:len(dump)/2]))
+	_, err := d.Entry.Strategy.Restore(t.Context(), d.Source.Container, opt, bytes.NewReader(dump[:len(dump)/2]))
 	if !errors.Is(err, strategy.ErrOldStateGone) {
 		t.Errorf("error: %v", err)
 	}
-	recoverer, ok := redisEntry(t).Strategy.(strategy.Recoverer)
+	recoverer, ok := d.Entry.Strategy.(strategy.Recoverer)
 	if !ok {
 		t.Fatal("the strategy does not recover")
 	}
-	if err := recoverer.Recover(t.Context(), d.port, opt); !errors.Is(err, strategy.ErrOldStateGone) {
+	if err := recoverer.Recover(t.Context(), d.Source.Container, opt); !errors.Is(err, strategy.ErrOldStateGone) {
 		t.Errorf("recover: %v", err)
 	}
-	d.restore(t, dump, strategy.Options{}) // the way out that the runner names
+	d.Restore(t, dump) // the way out that the runner names
 	if diff := cmp.Diff(want, d.state(t)); diff != "" {
 		t.Errorf("restored state differs (-was +is):\n%s", diff)
 	}
-	if err := recoverer.Recover(t.Context(), d.port, opt); err != nil {
+	if err := recoverer.Recover(t.Context(), d.Source.Container, opt); err != nil {
 		t.Errorf("recover after a restore that went well: %v", err)
-	}
-}
-
-// A writer moves money within transactions, so that every moment has the same sum.
-func TestRedis_OneMomentUnderAWriter(t *testing.T) {
-	d := startRedis(t, "valkey/valkey:8.1", enginetest.RunOptions{Cmd: []string{"--appendonly", "yes"}})
-	d.cli(t, 0, "SET a 1000000\nEVAL \"for i=1,60000 do redis.call('SET','weight:'..i,string.rep('w',300)..i) end\" 0")
-	d.Exec(t, "sh", "-c", `setsid valkey-benchmark -q -P 8 -c 4 -n 100000000 EVAL "redis.call('DECR','a') redis.call('INCR','z') redis.call('SET','weight:'..redis.call('GET','z')%60000,redis.call('GET','z'))" 0 >/dev/null 2>&1 &`)
-	for i := 0; d.cli(t, 0, "EXISTS z") == "0" && i < 100; i++ {
-		d.Exec(t, "sleep", "0.1")
-	}
-	before := d.cli(t, 0, "GET z")
-	dump := d.dump(t, strategy.Options{})
-	after := d.cli(t, 0, "GET z")
-	d.Exec(t, "sh", "-c", `for f in /proc/[0-9]*/cmdline; do case "$(tr '\000' ' ' <$f)" in valkey-benchmark*) p=${f#/proc/}; kill -9 ${p%/cmdline} ;; esac; done`)
-	if before == after {
-		t.Fatal("nothing was written during the dump")
-	}
-	d.restore(t, dump, strategy.Options{})
-	if got := d.cli(t, 0, `EVAL "return redis.call('GET','a')+redis.call('GET','z')" 0`); got != "1000000" {
-		t.Errorf("the sum is %s: not one moment", got)
 	}
 }
 
@@ -440,13 +398,11 @@ func TestRedis_SlowReaderGetsOneFileThoughALaterSaveReplacesIt(t *testing.T) {
 	d := startRedis(t, "redis:7.0", enginetest.RunOptions{})
 	d.cli(t, 0, "SET which first\nEVAL \"math.randomseed(1) for i=1,60 do local p={} for j=1,20000 do p[j]=math.random(1000000) end redis.call('SET','w'..i,table.concat(p)) end\" 0")
 	var dump bytes.Buffer
-	slow := &killer{kill: func() {
-		d.cli(t, 0, "SET which second\nSAVE")
-	}}
-	if _, err := redisEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{}, io.MultiWriter(&dump, slow)); err != nil {
+	slow := strategytest.After(20_000, func() { d.cli(t, 0, "SET which second\nSAVE") })
+	if _, err := d.Entry.Strategy.Dump(t.Context(), d.Source.Container, strategy.Options{}, io.MultiWriter(&dump, slow)); err != nil {
 		t.Fatal(err)
 	}
-	d.restore(t, dump.Bytes(), strategy.Options{})
+	d.Restore(t, dump.Bytes())
 	if got := d.cli(t, 0, "GET which"); got != "first" {
 		t.Errorf("the dump is of the %s save", got)
 	}
@@ -456,11 +412,11 @@ func TestRedis_ContainerKilledMidDump(t *testing.T) {
 	d := startRedis(t, "redis:8.0", enginetest.RunOptions{})
 	d.cli(t, 0, "EVAL \"math.randomseed(1) for i=1,200 do local p={} for j=1,20000 do p[j]=math.random(1000000) end redis.call('SET','w'..i,table.concat(p)) end\" 0")
 	var dump bytes.Buffer
-	stop := &killer{kill: func() { enginetest.Docker(t, "kill", d.Name) }}
-	if _, err := redisEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{}, io.MultiWriter(&dump, stop)); err == nil {
+	stop := strategytest.After(20_000, func() { enginetest.Docker(t, "kill", d.Name) })
+	if _, err := d.Entry.Strategy.Dump(t.Context(), d.Source.Container, strategy.Options{}, io.MultiWriter(&dump, stop)); err == nil {
 		t.Fatal("a dump of a killed server counts as done")
 	}
-	if _, err := proveRedis(t, dump.Bytes()); err == nil {
+	if _, err := strategytest.Prove(d.Entry, dump.Bytes()); err == nil {
 		t.Error("it is called whole")
 	}
 }

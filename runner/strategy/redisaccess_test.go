@@ -2,49 +2,25 @@ package strategy_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/simpledeploy/backup/internal/enginetest"
-	"github.com/simpledeploy/backup/internal/enginetest/port"
 	"github.com/simpledeploy/backup/runner/strategy"
+	"github.com/simpledeploy/backup/runner/strategy/strategytest"
 )
-
-// watched tells, in the middle of a dump, what every process of the container shows of itself.
-type watched struct {
-	strategy.Container
-	seen *strings.Builder
-}
-
-func (w watched) Exec(ctx context.Context, cmd strategy.Command) error {
-	for _, e := range append(cmd.Args, cmd.Env...) {
-		w.seen.WriteString(e + "\n")
-	}
-	return w.Container.Exec(ctx, cmd)
-}
 
 const lookAtProcesses = `for f in /proc/[0-9]*/cmdline; do case "$f" in /proc/$$/*) ;; *) tr '\000' ' ' <$f; echo ;; esac; done`
 
 func TestRedis_FindsTheWayInAndShowsNoSecret(t *testing.T) {
 	const secret = "t0p s'ecr$et"
-	folder := t.TempDir()
-	for name, text := range map[string]string{
+	folder := secretFiles(t, map[string]string{
 		"secret": secret + "\n", "server.conf": "port 6400\nrequirepass \"" + secret + "\"\n",
 		"users.acl": "user default on #" + fmt.Sprintf("%x", sha256.Sum256([]byte(secret))) + " ~* &* +@all\nuser keeper on >k33per ~* &* -@all +ping +info +bgsave +config|get +function|list\n",
-	} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Chmod(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	})
 	mount := []string{folder + ":/extra"}
 	cases := map[string]struct {
 		version string
@@ -75,21 +51,21 @@ func TestRedis_FindsTheWayInAndShowsNoSecret(t *testing.T) {
 			}
 			d := startRedis(t, tt.version, tt.run, append(tt.auth, "--no-auth-warning", "-a", password)...)
 			d.cli(t, 0, "SET a b\nEVAL \"math.randomseed(1) for i=1,20 do local p={} for j=1,20000 do p[j]=math.random(1000000) end redis.call('SET','w'..i,table.concat(p)) end\" 0")
-			shown := &strings.Builder{}
+			shown := ""
 			var dump bytes.Buffer
-			look := &killer{kill: func() { shown.WriteString(d.Exec(t, "sh", "-c", lookAtProcesses)) }}
-			w := watched{d.port, shown}
-			if _, err := redisEntry(t).Strategy.Dump(t.Context(), w, tt.opt, io.MultiWriter(&dump, look)); err != nil {
+			look := strategytest.After(20_000, func() { shown += d.Exec(t, "sh", "-c", lookAtProcesses) })
+			w := &strategytest.Watched{Container: d.Source.Container}
+			if _, err := d.Entry.Strategy.Dump(t.Context(), w, tt.opt, io.MultiWriter(&dump, look)); err != nil {
 				t.Fatal(err)
 			}
-			if proof, err := proveRedis(t, dump.Bytes()); err != nil || proof.Entries != 21 {
+			if proof, err := strategytest.Prove(d.Entry, dump.Bytes()); err != nil || proof.Entries != 21 {
 				t.Errorf("proof %+v, %v", proof, err)
 			}
-			if !strings.Contains(shown.String(), "cat") {
+			if !strings.Contains(shown, "cat") {
 				t.Fatalf("the dump was not seen at work:\n%s", shown)
 			}
 			for _, s := range []string{password, "k33per"} {
-				if strings.Contains(shown.String(), s) {
+				if strings.Contains(shown+w.Shown(), s) {
 					t.Errorf("%s is shown", s)
 				}
 			}
@@ -123,7 +99,7 @@ func TestRedis_RefusalsSayWhatToDo(t *testing.T) {
 	for name, tt := range cases {
 		t.Run(name, func(t *testing.T) {
 			var dump bytes.Buffer
-			_, err := redisEntry(t).Strategy.Dump(t.Context(), tt.d.port, tt.opt, &dump)
+			_, err := tt.d.Entry.Strategy.Dump(t.Context(), tt.d.Source.Container, tt.opt, &dump)
 			if err == nil || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("error: %v", err)
 			}
@@ -141,13 +117,13 @@ func TestRedis_TLSOnly(t *testing.T) {
 	for _, version := range enginetest.RedisVersions() {
 		t.Run(version, func(t *testing.T) {
 			script := `cd /tmp && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=test -addext basicConstraints=critical,CA:true >/dev/null 2>&1
-exec ` + serverOf(version) + ` --port 0 --tls-port 6379 --tls-cert-file /tmp/cert.pem --tls-key-file /tmp/key.pem --tls-ca-cert-file /tmp/cert.pem --requirepass s3cret`
+exec ` + strings.Replace(enginetest.RedisClient(version), "-cli", "-server", 1) + ` --port 0 --tls-port 6379 --tls-cert-file /tmp/cert.pem --tls-key-file /tmp/key.pem --tls-ca-cert-file /tmp/cert.pem --requirepass s3cret`
 			d := startRedis(t, version, enginetest.RunOptions{Cmd: []string{"sh", "-c", script}},
 				"--tls", "--cacert", "/tmp/cert.pem", "--cert", "/tmp/cert.pem", "--key", "/tmp/key.pem", "--no-auth-warning", "-a", "s3cret")
 			d.cli(t, 0, "SET a b")
-			dump := d.dump(t, strategy.Options{})
+			dump, _ := d.Dump(t)
 			d.cli(t, 0, "SET a c\nSET d e")
-			d.restore(t, dump, strategy.Options{})
+			d.Restore(t, dump)
 			if got := d.cli(t, 0, "GET a\nDBSIZE"); got != "b\n1" {
 				t.Errorf("restored: %q", got)
 			}
@@ -159,14 +135,13 @@ func TestRedis_ReplicaIsDumpedAndNotRestoredInto(t *testing.T) {
 	network := enginetest.Network(t)
 	master := startRedis(t, "redis:8.0", enginetest.RunOptions{Network: network})
 	master.cli(t, 0, "SET a b")
-	c := enginetest.StartRedis(t, "redis:8.0", enginetest.RunOptions{Network: network, Cmd: []string{"--replicaof", master.Name, "6379"}})
-	replica := redisServer{c, "redis:8.0", port.New(t, c), nil}
+	replica := startRedis(t, "redis:8.0", enginetest.RunOptions{Network: network, Cmd: []string{"--replicaof", master.Name, "6379"}})
 	replica.Exec(t, "sh", "-c", "i=0; until redis-cli INFO replication | grep -q master_link_status:up; do i=$((i+1)); [ $i -lt 300 ] || exit 1; sleep 0.1; done")
-	dump := replica.dump(t, strategy.Options{})
-	if proof, err := proveRedis(t, dump); err != nil || proof.Entries != 1 {
-		t.Errorf("proof %+v, %v", proof, err)
+	dump, proof := replica.Dump(t)
+	if proof.Entries != 1 {
+		t.Errorf("proof %+v", proof)
 	}
-	_, err := redisEntry(t).Strategy.Restore(t.Context(), replica.port, strategy.Options{Token: "r"}, bytes.NewReader(dump))
+	_, err := replica.restoreOf(t, t.Context(), strategy.Options{}, bytes.NewReader(dump))
 	if err == nil || !strings.Contains(err.Error(), "restore into the master") {
 		t.Errorf("error: %v", err)
 	}

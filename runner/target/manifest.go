@@ -20,7 +20,9 @@ type Manifest struct {
 	Service  string `json:"service"`
 	Job      string `json:"job"`
 	Run      string `json:"run"`
-	Trigger  string `json:"trigger,omitempty"` // "schedule", "manual"; "safety": what a restore was about to replace
+	Group    string `json:"group,omitempty"`     // the jobs that are one restore point
+	GroupRun string `json:"group_run,omitempty"` // the same in the manifests of all backups of that restore point
+	Trigger  string `json:"trigger,omitempty"`   // "schedule", "manual"; "safety": what a restore was about to replace
 
 	Strategy      string `json:"strategy"`
 	Image         string `json:"image,omitempty"`

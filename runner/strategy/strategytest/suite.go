@@ -1,110 +1,105 @@
 package strategytest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/simpledeploy/backup/runner/strategy"
 )
 
-// Source is one service with some state in it.
-type Source struct {
-	Entry     strategy.Entry
-	Container strategy.Container
-	Options   strategy.Options // Token is set by the suite
-	// State tells all of the state that a backup has to keep.
-	State func(t testing.TB) string
-	// Damage changes the state so that State differs.
-	Damage func(t testing.TB)
-	// Leftovers tells what a restore left behind; empty: nothing.
-	Leftovers func(t testing.TB) string
+// Run proves the contract of strategy.Strategy on one source. Its state is as before when it ends, but for what its
+// writer wrote.
+func Run(t *testing.T, s Source) {
+	watched := &Watched{Container: s.Container}
+	s.Container = watched
+	before := s.State(t)
+	raw, proof := s.Dump(t)
+	t.Run("proof refuses what is cut short", func(t *testing.T) { s.cutShort(t, raw) })
+	t.Run("dump that cannot be written or is called off is an error", func(t *testing.T) { s.brokenOff(t) })
+	t.Run("restore into the same service", func(t *testing.T) { s.restored(t, raw, before, proof) })
+	if s.Entry.Stages {
+		t.Run("restore refused at its end changes nothing", func(t *testing.T) { s.refused(t, raw) })
+	}
+	t.Run("restore after damage", func(t *testing.T) {
+		s.damage(t, before)
+		s.restored(t, raw, before, proof)
+	})
+	if s.Fresh != nil {
+		t.Run("restore into a fresh service", func(t *testing.T) {
+			fresh := s.Fresh(t)
+			if fresh.State(t) == before {
+				t.Fatal("it has the state already: this would prove nothing")
+			}
+			fresh.restored(t, raw, before, proof)
+			fresh.restarted(t, before)
+		})
+	}
+	if s.Hand != nil {
+		t.Run("restore by hand", func(t *testing.T) {
+			s.damage(t, before)
+			s.Hand(t, s.Entry.Recipe(s.Options), raw)
+			if diff := cmp.Diff(before, s.State(t)); diff != "" {
+				t.Errorf("restored state differs (-was +is):\n%s", diff)
+			}
+		})
+	}
+	if s.Writer != nil {
+		t.Run("dump under a writer is of one moment", func(t *testing.T) { s.oneMoment(t) })
+	}
+	if shown := s.shows(watched.Shown()); shown != "" {
+		t.Errorf("%q was on a command line", shown)
+	}
 }
 
-// Run proves the contract of strategy.Strategy on one source. The source's state is the same before and after.
-func Run(t *testing.T, s Source) {
-	before := s.State(t)
-	var raw bytes.Buffer
-	report, err := s.Entry.Strategy.Dump(t.Context(), s.Container, s.Options, &raw)
-	if err != nil {
-		t.Fatalf("dump: %v", err)
+// cutShort tries some of the places where a stream may end, the first and the last among them.
+func (s Source) cutShort(t *testing.T, raw []byte) {
+	random := rand.New(rand.NewPCG(1, uint64(len(raw))))
+	places := []int{0, 1, len(raw) - 1}
+	for range 20 {
+		places = append(places, random.IntN(len(raw)))
 	}
-	s.Options.Files = report.Files
-	want, err := s.prove(raw.Bytes())
-	if err != nil {
-		t.Fatalf("the dump is not proven: %v", err)
+	for _, n := range places {
+		if _, err := s.Prove(t, raw[:n]); err == nil {
+			t.Errorf("the first %d of %d bytes count as whole", n, len(raw))
+		}
 	}
-	want = want.With(report.Counted)
-	t.Run("proof refuses what is cut short", func(t *testing.T) {
-		for _, n := range []int{0, 1, raw.Len() / 3, raw.Len() / 2, raw.Len() - 1} {
-			if _, err := s.prove(raw.Bytes()[:n]); err == nil {
-				t.Errorf("the first %d of %d bytes count as whole", n, raw.Len())
-			}
-		}
-	})
-	t.Run("dump tells a writer that fails", func(t *testing.T) { s.writerFails(t) })
-	t.Run("dump ends with its context", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, err := s.Entry.Strategy.Dump(ctx, s.Container, s.Options, io.Discard); err == nil {
-			t.Error("a dump that was called off counts as done")
-		}
-	})
+}
+
+func (s Source) brokenOff(t *testing.T) {
+	cause := errors.New("the target is full")
+	if _, err := s.Entry.Strategy.Dump(t.Context(), s.Container, s.Options, Full(100, cause)); !errors.Is(err, cause) {
+		t.Errorf("a writer that fails: %v, want %v", err, cause)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Entry.Strategy.Dump(ctx, s.Container, s.Options, io.Discard); err == nil {
+		t.Error("a dump that was called off counts as done")
+	}
+}
+
+func (s Source) damage(t *testing.T, before string) {
+	t.Helper()
 	s.Damage(t)
 	if s.State(t) == before {
-		t.Fatal("the damage changed nothing: this suite would prove nothing")
+		t.Fatal("the damage changed nothing: this would prove nothing")
 	}
+}
+
+func (s Source) refused(t *testing.T, raw []byte) {
+	s.Damage(t)
 	damaged := s.State(t)
-	if s.Entry.Stages {
-		t.Run("restore refused at its end changes nothing", func(t *testing.T) { s.refused(t, raw.Bytes(), damaged) })
+	cause := errors.New("hash and proof do not agree")
+	opt := s.restoreOptions(len(raw))
+	if _, err := s.Entry.Strategy.Restore(t.Context(), s.Container, opt, Refused(raw, cause)); !errors.Is(err, cause) {
+		t.Errorf("error %v, want %v", err, cause)
 	}
-	t.Run("restore brings everything back", func(t *testing.T) { s.restored(t, raw.Bytes(), before, want) })
-}
-
-func (s Source) prove(raw []byte) (strategy.Proof, error) {
-	p := s.Entry.Prover()
-	for rest := raw; len(rest) > 0; rest = rest[min(len(rest), 4099):] {
-		if _, err := p.Write(rest[:min(len(rest), 4099)]); err != nil {
-			return strategy.Proof{}, err
-		}
-	}
-	return p.Proof()
-}
-
-var errFull = errors.New("the target is full")
-
-type failAfter struct{ left int }
-
-func (f *failAfter) Write(p []byte) (int, error) {
-	if f.left -= len(p); f.left < 0 {
-		return 0, errFull
-	}
-	return len(p), nil
-}
-
-func (s Source) writerFails(t *testing.T) {
-	if _, err := s.Entry.Strategy.Dump(t.Context(), s.Container, s.Options, &failAfter{left: 100}); !errors.Is(err, errFull) {
-		t.Errorf("got %v, want %v", err, errFull)
-	}
-}
-
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
-
-func (s Source) refused(t *testing.T, raw []byte, state string) {
-	want := errors.New("hash and proof do not agree")
-	opt := s.Options
-	opt.Token = "contractrefused"
-	_, err := s.Entry.Strategy.Restore(t.Context(), s.Container, opt, io.MultiReader(bytes.NewReader(raw), failing{want}))
-	if err == nil {
-		t.Fatal("it says it is done")
-	}
-	if diff := cmp.Diff(state, s.State(t)); diff != "" {
+	if diff := cmp.Diff(damaged, s.State(t)); diff != "" {
 		t.Errorf("the state changed:\n%s", diff)
 	}
 	s.clean(t)
@@ -113,19 +108,19 @@ func (s Source) refused(t *testing.T, raw []byte, state string) {
 			t.Errorf("recover with nothing to do: %v", err)
 		}
 	}
+	s.Restore(t, raw)
 }
 
 func (s Source) restored(t *testing.T, raw []byte, state string, want strategy.Proof) {
-	opt := s.Options
-	opt.Token = "contractrestore"
-	report, err := s.Entry.Strategy.Restore(t.Context(), s.Container, opt, bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Helper()
+	report := s.Restore(t, raw)
 	if diff := cmp.Diff(state, s.State(t)); diff != "" {
 		t.Errorf("restored state differs (-was +is):\n%s", diff)
 	}
 	if report.Restored != nil {
+		if report.Restored.Detail == nil {
+			want.Detail = nil // counted in total only
+		}
 		if diff := cmp.Diff(want, *report.Restored); diff != "" {
 			t.Errorf("what was counted differs from the proof:\n%s", diff)
 		}
@@ -133,12 +128,50 @@ func (s Source) restored(t *testing.T, raw []byte, state string, want strategy.P
 	s.clean(t)
 }
 
-func (s Source) clean(t *testing.T) {
+func (s Source) restarted(t *testing.T, state string) {
 	t.Helper()
-	if s.Leftovers == nil {
+	if s.Restart == nil {
 		return
 	}
-	if left := s.Leftovers(t); left != "" {
-		t.Errorf("left behind: %s", left)
+	s.Restart(t)
+	if diff := cmp.Diff(state, s.State(t)); diff != "" {
+		t.Errorf("state after a restart differs (-was +is):\n%s", diff)
+	}
+}
+
+// oneMoment dumps while the writer is at work, and looks at the sum of what comes back.
+func (s Source) oneMoment(t *testing.T) {
+	w := s.Writer
+	w.Start(t)
+	first := w.Done(t)
+	Until(t, "the writer writes", func() bool { return w.Done(t) != first })
+	want, before := w.Sum(t), w.Done(t)
+	raw, _ := s.Dump(t)
+	after := w.Done(t)
+	w.Stop(t)
+	if before == after {
+		t.Fatal("nothing was written during the dump")
+	}
+	s.Restore(t, raw)
+	if got := w.Sum(t); got != want {
+		t.Errorf("the sum is %s, and was %s at every moment", got, want)
+	}
+	if got := w.Done(t); got == first {
+		t.Errorf("the dump is of a moment before the writer began: %s", got)
+	}
+}
+
+// Until waits for a condition that another process makes true.
+func Until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(time.Minute)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("not within a minute: %s", what)
+		}
 	}
 }

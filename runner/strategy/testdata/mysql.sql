@@ -40,6 +40,8 @@ CREATE TABLE zero (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY);
 SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';
 INSERT INTO zero VALUES (0), (7);
 SET sql_mode = '';
+/*M! CREATE SEQUENCE tickets START WITH 77 INCREMENT BY 3 NOCACHE */;
+/*M! DO NEXTVAL(tickets) */;
 CREATE VIEW rich AS SELECT id, name, price FROM customers WHERE price > 10;
 CREATE VIEW a_rich AS SELECT name FROM rich;
 DELIMITER $$

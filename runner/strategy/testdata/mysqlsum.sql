@@ -31,3 +31,5 @@ SHOW CREATE USER owner@localhost;
 SHOW GRANTS FOR owner@localhost;
 SHOW GRANTS FOR reader;
 SHOW GRANTS FOR root@localhost;
+SELECT 'limits', @@GLOBAL.net_write_timeout, @@GLOBAL.max_allowed_packet;
+/*M! SELECT 'sequence', next_not_cached_value, increment FROM shop.tickets */;
