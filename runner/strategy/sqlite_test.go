@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,16 +20,6 @@ import (
 	"github.com/simpledeploy/backup/runner/strategy"
 	"github.com/simpledeploy/backup/runner/strategy/strategytest"
 )
-
-func sqliteEntry(t testing.TB) strategy.Entry {
-	for _, entry := range strategy.Builtin() {
-		if entry.Name == "sqlite" {
-			return entry
-		}
-	}
-	t.Fatal("sqlite is not in the registry")
-	return strategy.Entry{}
-}
 
 // sqliteApp is an application with its data in a volume at /data.
 type sqliteApp struct {
@@ -49,7 +42,7 @@ func onVolume(t testing.TB, volume string, change ...func(*enginetest.RunOptions
 		f(&opt)
 	}
 	c := enginetest.Run(t, opt)
-	return sqliteApp{Container: c, volume: volume, entry: sqliteEntry(t), port: port.WithHelper(t, c)}
+	return sqliteApp{Container: c, volume: volume, entry: strategytest.Entry(t, "sqlite"), port: port.WithHelper(t, c)}
 }
 
 func (a sqliteApp) db(t testing.TB, args ...string) string {
@@ -128,18 +121,51 @@ func TestSQLite_Contract(t *testing.T) {
 				a.db(t, "make", f, c.mode)
 			}
 			before := a.listing(t)
-			strategytest.Run(t, strategytest.Source{
-				Entry: a.entry, Container: a.port,
-				State:  func(t testing.TB) string { return a.db(t, append([]string{"state"}, c.files...)...) },
-				Damage: func(t testing.TB) { a.db(t, append([]string{"damage"}, c.files...)...) },
-				Leftovers: func(t testing.TB) string {
-					if d := cmp.Diff(before, a.listing(t)); d != "" {
-						return d
-					}
-					return ""
-				},
-			})
+			source := a.source(c.files...)
+			_, report, _ := a.dump(t, strategy.Options{})
+			source.Options.Files = report.Files
+			source.Options.Extension = map[bool]string{true: ".db", false: ".tar"}[len(c.files) == 1]
+			source.Leftovers = func(t testing.TB) string { return cmp.Diff(before, a.listing(t)) }
+			source.Fresh = func(t testing.TB) strategytest.Source {
+				other := startSQLite(t)
+				fresh := other.source(c.files...)
+				fresh.State = func(t testing.TB) string {
+					out, _ := other.TryExec(t.Context(), nil, append([]string{"db", "state"}, c.files...)...)
+					return out
+				}
+				fresh.Options = source.Options
+				fresh.Restart = func(t testing.TB) { enginetest.Docker(t, "restart", "--time", "2", other.ID) }
+				return fresh
+			}
+			source.Hand = a.byHand
+			strategytest.Run(t, source)
 		})
+	}
+}
+
+func (a sqliteApp) source(files ...string) strategytest.Source {
+	return strategytest.Source{
+		Entry: a.entry, Container: a.port,
+		State:  func(t testing.TB) string { return a.db(t, append([]string{"state"}, files...)...) },
+		Damage: func(t testing.TB) { a.db(t, append([]string{"damage"}, files...)...) },
+	}
+}
+
+// byHand runs the recipe as its manifest has it.
+func (a sqliteApp) byHand(t testing.TB, recipe string, raw []byte) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "raw")
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	image, err := enginetest.EnsureBase(t.Context(), "bookworm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", "CONTAINER="+a.Name+"\ncat "+path+" | {\n"+recipe+"\n}\n")
+	cmd.Env = append(os.Environ(), "TAR_IMAGE="+image)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("recipe: %v\n%s", err, out)
 	}
 }
 
