@@ -23,7 +23,8 @@ type backup struct {
 	options     strategy.Options
 	dst         *target.Target
 	key         target.Key
-	extension   string // of the raw form
+	extension   string   // of the raw form
+	group       []string // ids of the members of its group run
 	compression transform.Compression
 	out         streamed     // what the dump left; sealed or cleaned up
 	notes       []string     // warnings from before the dump

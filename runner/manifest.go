@@ -29,7 +29,7 @@ func (r *Runner) manifestOf(b *backup) target.Manifest {
 	}
 	m.Recipe = recipe(b)
 	if run.GroupRun != "" {
-		m.Group = job.Group
+		m.Group, m.GroupMembers = job.Group, b.group
 	}
 	if b.compression.Algorithm != transform.None {
 		m.Stages = []string{b.compression.Algorithm}

@@ -22,7 +22,10 @@ type Manifest struct {
 	Run      string `json:"run"`
 	Group    string `json:"group,omitempty"`     // the jobs that are one restore point
 	GroupRun string `json:"group_run,omitempty"` // the same in the manifests of all backups of that restore point
-	Trigger  string `json:"trigger,omitempty"`   // "schedule", "manual"; "safety": what a restore was about to replace
+
+	GroupMembers []string `json:"group_members,omitempty"` // project/service/job of all of them, also of those that have no backup in it
+
+	Trigger string `json:"trigger,omitempty"` // "schedule", "manual"; "safety": what a restore was about to replace
 
 	Strategy      string `json:"strategy"`
 	Image         string `json:"image,omitempty"`
