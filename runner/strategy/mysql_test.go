@@ -131,6 +131,7 @@ func (d mysqlServer) writer() *strategytest.Writer {
 }
 
 func TestMySQL_OneServer(t *testing.T) {
+	t.Parallel()
 	d := startMySQLShop(t, "mariadb:10.11", enginetest.RunOptions{})
 	want := d.state(t)
 	dump, proof := d.Dump(t)
@@ -239,6 +240,7 @@ func (d mysqlServer) largeValue(t *testing.T) {
 
 // TestMySQL_TroubleInMidDump ends with the server's death.
 func TestMySQL_TroubleInMidDump(t *testing.T) {
+	t.Parallel()
 	d := startMySQL(t, "mariadb:10.11", enginetest.RunOptions{})
 	d.sql(t, mysqlBank)
 	dumpTo := func(w io.Writer) error {

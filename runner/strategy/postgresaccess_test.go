@@ -9,6 +9,7 @@ import (
 
 // One server that wants a password for everything, asked as if its container had been started with these variables.
 func TestPostgres_FindsTheAccount(t *testing.T) {
+	t.Parallel()
 	dir := secretFiles(t, map[string]string{"password": "p w$x'\"\n", "app": "app-pass\n", "user": "app\n", "empty": ""})
 	d := startPostgres(t, "17", enginetest.RunOptions{
 		Volumes: []string{dir + ":/run/secrets"},

@@ -16,6 +16,7 @@ import (
 const lookAtProcesses = `for f in /proc/[0-9]*/cmdline; do case "$f" in /proc/$$/*) ;; *) tr '\000' ' ' <$f; echo ;; esac; done`
 
 func TestRedis_FindsTheWayInAndShowsNoSecret(t *testing.T) {
+	t.Parallel()
 	const secret = "t0p s'ecr$et"
 	folder := secretFiles(t, map[string]string{
 		"secret": secret + "\n", "server.conf": "port 6400\nrequirepass \"" + secret + "\"\n",
@@ -74,6 +75,7 @@ func TestRedis_FindsTheWayInAndShowsNoSecret(t *testing.T) {
 }
 
 func TestRedis_RefusalsSayWhatToDo(t *testing.T) {
+	t.Parallel()
 	plain := startRedis(t, "redis:7.0", enginetest.RunOptions{Env: []string{"EMPTY="}})
 	locked := startRedis(t, "redis:7.0", enginetest.RunOptions{Env: []string{"HIDDEN=right", "REDIS_PASSWORD=wr0ng"}, Cmd: []string{"sh", "-c", `p=$HIDDEN; exec redis-server --requirepass "$p"`}})
 	bare := startRedis(t, "redis:7.0", enginetest.RunOptions{})
@@ -114,6 +116,7 @@ func TestRedis_RefusalsSayWhatToDo(t *testing.T) {
 }
 
 func TestRedis_TLSOnly(t *testing.T) {
+	t.Parallel()
 	for _, version := range enginetest.RedisVersions() {
 		t.Run(version, func(t *testing.T) {
 			script := `cd /tmp && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=test -addext basicConstraints=critical,CA:true >/dev/null 2>&1
@@ -132,6 +135,7 @@ exec ` + strings.Replace(enginetest.RedisClient(version), "-cli", "-server", 1) 
 }
 
 func TestRedis_ReplicaIsDumpedAndNotRestoredInto(t *testing.T) {
+	t.Parallel()
 	network := enginetest.Network(t)
 	master := startRedis(t, "redis:8.0", enginetest.RunOptions{Network: network})
 	master.cli(t, 0, "SET a b")
