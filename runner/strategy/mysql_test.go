@@ -42,6 +42,9 @@ func startMySQLShop(t testing.TB, version string, opt enginetest.RunOptions) mys
 	t.Helper()
 	d := startMySQL(t, version, opt)
 	d.sql(t, testdata(t, "mysql.sql"))
+	if state := d.state(t); strings.Contains(state, "ERROR ") || strings.HasPrefix(version, "mariadb") && !strings.Contains(state, "sequence\t80\t3") {
+		t.Fatalf("the shop is not as it should be:\n%s", state)
+	}
 	return d
 }
 

@@ -51,7 +51,7 @@ func TestRedis_FindsTheWayInAndShowsNoSecret(t *testing.T) {
 				password = strings.ReplaceAll(secret, " ", "_")
 			}
 			d := startRedis(t, tt.version, tt.run, append(tt.auth, "--no-auth-warning", "-a", password)...)
-			d.cli(t, 0, "SET a b\nEVAL \"math.randomseed(1) for i=1,20 do local p={} for j=1,20000 do p[j]=math.random(1000000) end redis.call('SET','w'..i,table.concat(p)) end\" 0")
+			d.cli(t, 0, "SET a b\nEVAL \"math.randomseed(1) for i=1,100 do local p={} for j=1,20000 do p[j]=math.random(1000000) end redis.call('SET','w'..i,table.concat(p)) end\" 0")
 			shown := ""
 			var dump bytes.Buffer
 			look := strategytest.After(20_000, func() { shown += d.Exec(t, "sh", "-c", lookAtProcesses) })
@@ -59,7 +59,7 @@ func TestRedis_FindsTheWayInAndShowsNoSecret(t *testing.T) {
 			if _, err := d.Entry.Strategy.Dump(t.Context(), w, tt.opt, io.MultiWriter(&dump, look)); err != nil {
 				t.Fatal(err)
 			}
-			if proof, err := strategytest.Prove(d.Entry, dump.Bytes()); err != nil || proof.Entries != 21 {
+			if proof, err := strategytest.Prove(d.Entry, dump.Bytes()); err != nil || proof.Entries != 101 {
 				t.Errorf("proof %+v, %v", proof, err)
 			}
 			if !strings.Contains(shown, "cat") {
