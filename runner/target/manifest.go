@@ -42,9 +42,10 @@ type Manifest struct {
 	Raw    Raw      `json:"raw"`
 
 	Proof     json.RawMessage   `json:"proof,omitempty"`
-	Databases []string          `json:"-"` // in "options"
-	Paths     []string          `json:"-"` // in "options"
-	Exclude   []string          `json:"-"` // in "options"
+	Databases []string          `json:"-"`               // in "options"
+	Paths     []string          `json:"-"`               // in "options"
+	Exclude   []string          `json:"-"`               // in "options"
+	Files     []File            `json:"files,omitempty"` // where the stream alone does not say where they belong
 	Labels    map[string]string `json:"labels,omitempty"`
 	Warnings  []string          `json:"warnings,omitempty"`
 	Recipe    string            `json:"recipe,omitempty"` // how to restore with stock tools, in plain shell
@@ -54,6 +55,17 @@ type Manifest struct {
 type Program struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
+}
+
+// File is one file of a backup as it was in its container.
+type File struct {
+	Path  string `json:"path"` // absolute, in the container
+	Mode  uint32 `json:"mode"`
+	UID   uint32 `json:"uid"`
+	GID   uint32 `json:"gid"`
+	Sec   int64  `json:"sec"` // its time of modification
+	Nsec  int64  `json:"nsec,omitempty"`
+	Bytes int64  `json:"bytes"`
 }
 
 // Stored describes the object's bytes as they lie on the target.
