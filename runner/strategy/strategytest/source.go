@@ -88,6 +88,12 @@ func (s Source) restoreOptions(size int) strategy.Options {
 // Prove gives a dump of the source to its strategy's prover.
 func (s Source) Prove(t testing.TB, raw []byte) (strategy.Proof, error) {
 	t.Helper()
+	return prove(s.provers(t)(), raw)
+}
+
+// provers makes provers of the raw form that a dump would have now.
+func (s Source) provers(t testing.TB) func() strategy.Prover {
+	t.Helper()
 	extension := s.Entry.Extension
 	if n, ok := s.Entry.Strategy.(strategy.Namer); ok {
 		var err error
@@ -95,7 +101,7 @@ func (s Source) Prove(t testing.TB, raw []byte) (strategy.Proof, error) {
 			t.Fatalf("ask for the extension: %v", err)
 		}
 	}
-	return prove(s.Entry.NewProver(extension), raw)
+	return func() strategy.Prover { return s.Entry.NewProver(extension) }
 }
 
 // Prove gives a dump to the prover of a strategy with one raw form.
