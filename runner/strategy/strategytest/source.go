@@ -88,11 +88,11 @@ func (s Source) restoreOptions(size int) strategy.Options {
 // Prove gives a dump of the source to its strategy's prover.
 func (s Source) Prove(t testing.TB, raw []byte) (strategy.Proof, error) {
 	t.Helper()
-	return prove(s.provers(t)(), raw)
+	return proofOf(s.prover(t), raw)
 }
 
-// provers makes provers of the raw form that a dump would have now.
-func (s Source) provers(t testing.TB) func() strategy.Prover {
+// prover is that of what the source's dump will be.
+func (s Source) prover(t testing.TB) func() strategy.Prover {
 	t.Helper()
 	extension := s.Entry.Extension
 	if n, ok := s.Entry.Strategy.(strategy.Namer); ok {
@@ -105,17 +105,7 @@ func (s Source) provers(t testing.TB) func() strategy.Prover {
 }
 
 // Prove gives a dump to the prover of a strategy with one raw form.
-func Prove(e strategy.Entry, raw []byte) (strategy.Proof, error) { return prove(e.Prover(), raw) }
-
-// prove writes it in pieces that fit no line and no block.
-func prove(p strategy.Prover, raw []byte) (strategy.Proof, error) {
-	for rest := raw; len(rest) > 0; rest = rest[min(len(rest), 40_099):] {
-		if _, err := p.Write(rest[:min(len(rest), 40_099)]); err != nil {
-			return strategy.Proof{}, err
-		}
-	}
-	return p.Proof()
-}
+func Prove(e strategy.Entry, raw []byte) (strategy.Proof, error) { return proofOf(e.Prover, raw) }
 
 func (s Source) clean(t testing.TB) {
 	t.Helper()

@@ -19,7 +19,7 @@ func Run(t *testing.T, s Source) {
 	s.Container = watched
 	before := s.State(t)
 	raw, proof := s.Dump(t)
-	t.Run("proof refuses what is cut short", func(t *testing.T) { Truncations(t, s.provers(t), raw) })
+	t.Run("proof refuses what is cut short", func(t *testing.T) { Truncations(t, s.prover(t), raw) })
 	t.Run("dump that cannot be written or is called off is an error", func(t *testing.T) { s.brokenOff(t) })
 	t.Run("restore into the same service", func(t *testing.T) { s.restored(t, raw, before, proof) })
 	if s.Entry.Stages {
