@@ -27,7 +27,7 @@ func ownedDatabase(t *testing.T, folderOwner int) string {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can act as others")
 	}
-	dir, err := os.MkdirTemp("", "owned")
+	dir, err := os.MkdirTemp("", "owned") //nolint:usetesting // t.TempDir lies in a folder that only root may enter
 	if err != nil {
 		t.Fatal(err)
 	}
