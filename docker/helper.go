@@ -38,7 +38,7 @@ func (e *Engine) help(ctx context.Context, id string, cmd strategy.HelperCommand
 		return e.explain("inspect container "+short(id), err)
 	}
 	_ = e.identify(ctx) // without it the attach stream does
-	mounts, roots, err := planMounts(target, cmd.Paths, cmd.Writable, e.sockets())
+	mounts, roots, err := planMounts(target, cmd.Paths, accessOf(cmd), e.sockets())
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,10 @@ func (e *Engine) help(ctx context.Context, id string, cmd strategy.HelperCommand
 		return fmt.Errorf("encode arguments: %w", err)
 	}
 	k.req = frame.Request{Op: cmd.Op, Args: args, Roots: roots, Ready: k.ready}
-	spec := helperSpec(image, mounts, cmd.Writable, map[string]string{RoleLabel: RoleHelper, e.helperLabel(): e.opt.StoreID})
+	if cmd.Database {
+		k.req.Work = workFolder
+	}
+	spec := helperSpec(image, mounts, accessOf(cmd), map[string]string{RoleLabel: RoleHelper, e.helperLabel(): e.opt.StoreID})
 	return k.perform(ctx, spec)
 }
 

@@ -10,6 +10,9 @@ import (
 // overAttach uses the engine's own connection to the helper's stdin and stdout: slower, but it needs nothing in
 // common with the engine's host.
 func (k *call) overAttach(ctx context.Context, s spec) error {
+	if k.cmd.Database {
+		s = s.withWork("")
+	}
 	r, w := io.Pipe()
 	h, err := k.e.startHelper(ctx, s.withStdin(), w)
 	if err != nil {

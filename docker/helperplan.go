@@ -23,7 +23,7 @@ type place struct {
 // planMounts says what the helper has to see of a container: only mounts that hold one of the paths, as the inspect
 // names them, each whole. Nothing else comes along: --volumes-from would bring every mount, the engine's socket and
 // one that covers our own program among them. sockets are where the engine may be reached on the host.
-func planMounts(target container.InspectResponse, paths []string, writable bool, sockets []string) ([]mount.Mount, []frame.Root, error) {
+func planMounts(target container.InspectResponse, paths []string, a access, sockets []string) ([]mount.Mount, []frame.Root, error) {
 	if len(paths) == 0 {
 		return nil, nil, errors.New("no path is named")
 	}
@@ -44,10 +44,10 @@ func planMounts(target container.InspectResponse, paths []string, writable bool,
 		if !known {
 			to = "/src/" + strconv.Itoa(len(mounts))
 			at[from.Destination] = to
-			mounts = append(mounts, mountFor(from, to, writable))
+			mounts = append(mounts, mountFor(from, to, a.readOnly(from)))
 		}
 		sub := strings.Trim(strings.TrimPrefix(p, path.Clean(from.Destination)), "/")
-		roots = append(roots, frame.Root{Path: p, Mount: to, Sub: strings.Trim(path.Join(from.subpath, sub), "/"), ReadOnly: !writable})
+		roots = append(roots, frame.Root{Path: p, Mount: to, Sub: strings.Trim(path.Join(from.subpath, sub), "/"), ReadOnly: a.readOnly(from)})
 	}
 	return mounts, roots, nil
 }
@@ -99,8 +99,8 @@ func placeOf(places []place, p string, sockets []string) (place, error) {
 	}
 }
 
-func mountFor(from place, to string, writable bool) mount.Mount {
-	m := mount.Mount{Type: from.Type, Target: to, ReadOnly: !writable}
+func mountFor(from place, to string, readOnly bool) mount.Mount {
+	m := mount.Mount{Type: from.Type, Target: to, ReadOnly: readOnly}
 	if from.Type == mount.TypeBind {
 		m.Source = from.Source
 		return m

@@ -56,7 +56,7 @@ func TestPlanMounts(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			mounts, roots, err := planMounts(app, c.paths, c.writable, nil)
+			mounts, roots, err := planMounts(app, c.paths, access{writable: c.writable}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +73,7 @@ func TestPlanMounts(t *testing.T) {
 func TestPlanMounts_PartOfAVolume(t *testing.T) {
 	app := target(volume("shared", "/data"))
 	app.HostConfig.Mounts = []mount.Mount{{Type: "volume", Target: "/data/", VolumeOptions: &mount.VolumeOptions{Subpath: "tenant/7"}}}
-	_, roots, err := planMounts(app, []string{"/data/files", "/data"}, false, nil)
+	_, roots, err := planMounts(app, []string{"/data/files", "/data"}, access{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,13 +102,13 @@ func TestPlanMounts_Refusals(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := planMounts(app, []string{"/data", c.path}, false, []string{"/opt/engine/docker.sock"})
+			_, _, err := planMounts(app, []string{"/data", c.path}, access{}, []string{"/opt/engine/docker.sock"})
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
 				t.Errorf("error: %v", err)
 			}
 		})
 	}
-	if _, _, err := planMounts(app, nil, false, nil); err == nil {
+	if _, _, err := planMounts(app, nil, access{}, nil); err == nil {
 		t.Error("no path at all is accepted")
 	}
 }

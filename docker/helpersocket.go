@@ -18,6 +18,7 @@ import (
 const (
 	socketFolderPrefix = "helper-"
 	socketName         = "s.sock"
+	workName           = "work"
 	contactWithin      = time.Minute
 )
 
@@ -33,7 +34,14 @@ func (k *call) overSocket(ctx context.Context, s spec, f socketFolder) error {
 	defer os.RemoveAll(local)
 	defer listener.Close()
 
-	h, err := k.e.startHelper(ctx, s.withSocket(filepath.Join(f.host, name)), discard{})
+	s = s.withSocket(filepath.Join(f.host, name))
+	if k.cmd.Database {
+		if err := makeOpen(filepath.Join(local, workName)); err != nil {
+			return err
+		}
+		s = s.withWork(filepath.Join(f.host, name, workName))
+	}
+	h, err := k.e.startHelper(ctx, s, discard{})
 	if err != nil {
 		return err
 	}
@@ -62,6 +70,14 @@ func listen(folder string) (net.Listener, error) {
 		return nil, errors.Join(fmt.Errorf("make the helper's socket: %w", err), os.RemoveAll(folder))
 	}
 	return l, nil
+}
+
+// makeOpen makes a folder that any user of the helper can write to; the one above keeps others out.
+func makeOpen(folder string) error {
+	if err := errors.Join(os.Mkdir(folder, 0o777), os.Chmod(folder, 0o777)); err != nil {
+		return fmt.Errorf("make the helper's folder for copies: %w", err)
+	}
+	return nil
 }
 
 // listenIn goes through the open folder: a socket's address has room for about a hundred bytes, a path for more.

@@ -46,7 +46,7 @@ func TestBuiltin_KnowsTheImagesThatPeopleRun(t *testing.T) {
 			"percona:8", "percona/percona-server:8.4", "percona/percona-xtradb-cluster:8.4", "lscr.io/linuxserver/mariadb", "ubuntu/mysql:8.0-24.04_beta",
 			"yobasystems/alpine-mariadb", "jbergstroem/mariadb-alpine", "quay.io/sclorg/mariadb-1011-c9s", "registry.redhat.io/rhel9/mysql-80", "arm64v8/mariadb",
 		},
-		"mongo": {"mongo", "mongo:8", "mongodb/mongodb-community-server:8.0-ubi9", "mongodb/mongodb-enterprise-server", "bitnami/mongodb:8.0", "percona/percona-server-mongodb:8.0"},
+		"mongo": {"mongo", "mongo:8", "mongodb/mongodb-community-server:8.0-ubi9", "mongodb/mongodb-enterprise-server", "bitnami/mongodb:8.0", "percona/percona-server-mongodb:8.0", "mongodb/mongodb-atlas-local:8", "bitnami/mongodb-sharded", "quay.io/sclorg/mongodb-36-centos7"},
 		"redis": {
 			"redis", "redis:8-alpine", "redis/redis-stack", "redis/redis-stack-server:7.4.0-v6", "bitnami/redis:8.2", "bitnami/redis-cluster", "redislabs/redismod",
 			"valkey/valkey:9", "valkey/valkey-bundle:9", "bitnami/valkey", "bitnami/valkey-cluster", "eqalpha/keydb", "quay.io/fedora/redis-7",

@@ -11,6 +11,10 @@ func (w *work) warn(d *draft, own map[string]entry, s Strategy) {
 		w.warning(d, own, "rpo", fmt.Sprintf("runs are %s apart, so the job is unhealthy between them", formatDuration(d.Schedule.Interval())),
 			"run it more often, or allow an older backup")
 	}
+	if s.Name == "sqlite" && d.Quiesce == "pause" {
+		w.warning(d, own, "quiesce", "a paused container keeps the locks that it holds at that moment: the backup may find the database locked",
+			"write none, which is enough for SQLite, or stop")
+	}
 	switch {
 	case s.Name == "volume" && w.known:
 		w.warnKnownEngine(d, own)

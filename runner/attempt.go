@@ -23,7 +23,8 @@ type backup struct {
 	options     strategy.Options
 	dst         *target.Target
 	key         target.Key
-	extension   string // of the raw form
+	extension   string   // of the raw form
+	group       []string // ids of the members of its group run
 	compression transform.Compression
 	out         streamed     // what the dump left; sealed or cleaned up
 	notes       []string     // warnings from before the dump
@@ -79,6 +80,7 @@ func (r *Runner) prepare(ctx context.Context, run *store.Run, job labels.Job, or
 	if b.extension, err = extensionOf(ctx, b); err != nil {
 		return nil, failed(causeStrategy, false, fmt.Errorf("see what there is to back up: %w", err))
 	}
+	b.options.Extension = b.extension
 	b.key = target.Key{
 		Instance: r.cfg.Store.Instance(), Project: job.Project, Service: job.Service, Job: job.Name,
 		Time: run.StartedAt, RunID: run.ID, Extension: b.extension + b.compression.Extension(),

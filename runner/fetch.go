@@ -126,8 +126,10 @@ func differences(want, got strategy.Proof) []string {
 			out = append(out, fmt.Sprintf("%s: %d instead of %d", what, got, want))
 		}
 	}
-	compare("tables", want.Tables, got.Tables)
-	compare("rows", want.Rows, got.Rows)
+	if !want.Counted || got.Counted { // else it is a stream's proof, which has no tables to count
+		compare("tables", want.Tables, got.Tables)
+		compare("rows", want.Rows, got.Rows)
+	}
 	compare("entries", want.Entries, got.Entries)
 	compare("bytes", want.Bytes, got.Bytes)
 	for name, n := range want.Detail {

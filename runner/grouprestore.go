@@ -18,6 +18,8 @@ import (
 type GroupRestoreRequest struct {
 	GroupRun   string
 	Project    string // where it is of; empty: whatever the record says
+	From       string // read this target's manifests instead of the record
+	Instance   string // with From: another host's
 	ToProject  string // into the services of the same names there; empty: back to where it came from
 	Incomplete bool   // restore what there is of a restore point that lacks a member
 	NoSafety   bool   // do not back up what is there first
@@ -62,26 +64,9 @@ func (r *Runner) PlanGroupRestore(ctx context.Context, req GroupRestoreRequest) 
 // chooseGroup finds every member's backup and destination. One that is missing, or cannot be restored, refuses the
 // whole: half a restore point is none.
 func (r *Runner) chooseGroup(ctx context.Context, req GroupRestoreRequest) (chosenGroup, error) {
-	row, err := r.cfg.Store.GroupRun(ctx, req.GroupRun)
-	if errors.Is(err, store.ErrNotFound) {
-		return chosenGroup{}, &NotFoundError{What: "no group run " + req.GroupRun + " in the record; `history --groups` lists them"}
-	}
+	c, runs, err := r.findGroup(ctx, req)
 	if err != nil {
 		return chosenGroup{}, err
-	}
-	if req.Project != "" && req.Project != row.Project {
-		return chosenGroup{}, &RefusedError{Why: fmt.Sprintf("group run %s is of %s, not of %s; name its own project, and --to for another one", row.ID, row.Project, req.Project)}
-	}
-	if row.FinishedAt.IsZero() {
-		return chosenGroup{}, &RefusedError{Why: fmt.Sprintf("group run %s is still %s", row.ID, row.State)}
-	}
-	c := chosenGroup{row: row}
-	runs, err := r.cfg.Store.GroupMembers(ctx, row.ID)
-	if err != nil {
-		return chosenGroup{}, err
-	}
-	for _, id := range row.Refused {
-		c.lacks = append(c.lacks, id+" (it was refused by a problem with its labels)")
 	}
 	for _, run := range runs {
 		if err := r.chooseMember(ctx, &c, run, req); err != nil {
@@ -96,8 +81,39 @@ func (r *Runner) chooseGroup(ctx context.Context, req GroupRestoreRequest) (chos
 	return c, c.checkStops()
 }
 
+// findGroup names the members' runs: by the record, or with From by the manifests there.
+func (r *Runner) findGroup(ctx context.Context, req GroupRestoreRequest) (c chosenGroup, runs []store.Run, err error) {
+	if req.From != "" {
+		row, manifests, err := r.groupOnTarget(ctx, req)
+		for _, m := range manifests {
+			runs = append(runs, store.Run{ID: m.Run, Project: m.Project, Service: m.Service, Job: m.Job})
+		}
+		for _, id := range missingMembers(manifests) {
+			c.lacks = append(c.lacks, id+" (the target has no backup of it)")
+		}
+		c.row = row
+		return c, runs, err
+	}
+	c.row, err = r.cfg.Store.GroupRun(ctx, req.GroupRun)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return c, nil, &NotFoundError{What: "no group run " + req.GroupRun + " in the record; `history --groups` lists them, `--from TARGET` reads a target instead"}
+	case err != nil:
+		return c, nil, err
+	case req.Project != "" && req.Project != c.row.Project:
+		return c, nil, &RefusedError{Why: fmt.Sprintf("group run %s is of %s, not of %s; name its own project, and --to for another one", c.row.ID, c.row.Project, req.Project)}
+	case c.row.FinishedAt.IsZero():
+		return c, nil, &RefusedError{Why: fmt.Sprintf("group run %s is still %s", c.row.ID, c.row.State)}
+	}
+	for _, id := range c.row.Refused {
+		c.lacks = append(c.lacks, id+" (it was refused by a problem with its labels)")
+	}
+	runs, err = r.cfg.Store.GroupMembers(ctx, c.row.ID)
+	return c, runs, err
+}
+
 func (r *Runner) chooseMember(ctx context.Context, c *chosenGroup, run store.Run, req GroupRestoreRequest) error {
-	if !slices.ContainsFunc(run.Artifacts, store.Artifact.Held) {
+	if req.From == "" && !slices.ContainsFunc(run.Artifacts, store.Artifact.Held) {
 		why := "its run is " + run.State
 		if len(run.Artifacts) > 0 {
 			why = "its backup is not held any more"
@@ -105,7 +121,7 @@ func (r *Runner) chooseMember(ctx context.Context, c *chosenGroup, run store.Run
 		c.lacks = append(c.lacks, run.JobID()+" ("+why+")")
 		return nil
 	}
-	one := RestoreRequest{Project: run.Project, Service: run.Service, Job: run.Job, RunID: run.ID, NoSafety: req.NoSafety}
+	one := RestoreRequest{Project: run.Project, Service: run.Service, Job: run.Job, RunID: run.ID, From: req.From, Instance: req.Instance, NoSafety: req.NoSafety}
 	if req.ToProject != "" {
 		one.ToProject, one.ToService = req.ToProject, run.Service
 	}

@@ -147,8 +147,16 @@ func (r *Runner) leftGroup(ctx context.Context, row store.GroupRun, runs []store
 // about containers that could not be brought back.
 func (r *Runner) backUpGroup(ctx context.Context, row *store.GroupRun, members []*groupMember) error {
 	held := slices.ContainsFunc(members, func(m *groupMember) bool { return m.job.Holds() })
+	declared := slices.Clone(row.Refused)
+	for _, m := range members {
+		declared = append(declared, m.job.ID())
+	}
+	slices.Sort(declared)
 	for _, m := range members {
 		r.prepareMember(ctx, m, held)
+		if m.b != nil {
+			m.b.group = declared
+		}
 	}
 	for _, m := range members {
 		m.phase(ctx, func(ctx context.Context) error { return r.pre(ctx, m.b) })
@@ -221,6 +229,9 @@ func (r *Runner) holdGroup(ctx context.Context, row *store.GroupRun, members []*
 			m.b.info.State = "held" // so that nobody takes it for one that went away
 		}
 	}
+	for _, m := range members {
+		m.phase(ctx, func(ctx context.Context) error { return r.stillRuns(ctx, m.b) })
+	}
 	return sync.OnceValue(func() error {
 		var errs []error
 		for _, release := range slices.Backward(releases) {
@@ -232,6 +243,23 @@ func (r *Runner) holdGroup(ctx context.Context, row *store.GroupRun, members []*
 		}
 		return errors.Join(errs...)
 	})
+}
+
+// stillRuns refuses a member that is dumped by a command inside its container, and that went down with what the group
+// holds because it depends on it.
+func (r *Runner) stillRuns(ctx context.Context, b *backup) error {
+	if b.entry.Files {
+		return nil
+	}
+	now, err := r.cfg.Engine.Inspect(ctx, b.info.ID)
+	if err != nil {
+		return failed(causeContainer, false, err)
+	}
+	if now.State != "running" {
+		return failed(causeHold, false, fmt.Errorf("%s is %s while the group holds its members: it depends on one of them, and %s needs it running; use quiesce=pause there, or take it out of the group",
+			now.Name, now.State, b.entry.Name))
+	}
+	return nil
 }
 
 // holdTogether returns how to bring back what it held.

@@ -437,3 +437,76 @@ func TestGroupRestore_ADamagedMemberIsFoundBeforeAnythingIsReplaced(t *testing.T
 		t.Errorf("they are %s and %s, the journal holds %+v", stateOf(t, app), stateOf(t, web), a.journal())
 	}
 }
+
+func TestGroupRestore_FromATargetAloneWithoutTheRecord(t *testing.T) {
+	a := newAppliance(t)
+	keys := map[string]string{"strategy": "volume", "schedule": "manual", "group": "g", "quiesce": "stop"}
+	app, web := a.idle("app", keys), a.idle("web", keys)
+	for _, c := range []*enginetest.Container{app, web} {
+		c.Exec(t, "sh", "-c", "echo old > /files/state")
+	}
+	a.start()
+	row, runs := a.group("app", "web")
+	later, _ := a.group("app", "web") // another restore point beside it
+	if row.State != store.Succeeded || later.State != store.Succeeded {
+		t.Fatalf("the group runs are %s and %s: %s", row.State, later.State, row.Error+later.Error)
+	}
+	for _, c := range []*enginetest.Container{app, web} {
+		c.Exec(t, "sh", "-c", "echo new > /files/state")
+	}
+	a.stop()
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(filepath.Join(a.dir, "simpledeploy.db"+suffix)); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	a.start()
+	a.declared("app")
+	a.declared("web")
+	a.must(a.runner.Adopt(t.Context(), "local"))
+	req := runner.GroupRestoreRequest{GroupRun: row.ID, Project: a.project, From: "local"}
+	restored := a.restoreGroup(req)
+	if restored.State != store.Succeeded {
+		t.Fatalf("restore is %s: %s", restored.State, restored.Error)
+	}
+	for _, c := range []*enginetest.Container{app, web} {
+		if got := c.Exec(t, "cat", "/files/state"); got != "old" {
+			t.Errorf("%s holds %q", c.Name, got)
+		}
+	}
+	// A member whose backup is gone is missed all the same.
+	a.must(os.Remove(filepath.Join(a.backups(), runs["web"].Artifacts[0].Key+target.ManifestSuffix)))
+	_, err := a.runner.PlanGroupRestore(t.Context(), req)
+	if refused := (&runner.RefusedError{}); !errors.As(err, &refused) || !strings.Contains(err.Error(), a.project+"/web/default") {
+		t.Errorf("half a restore point: %v", err)
+	}
+	req.GroupRun = store.NewID()
+	if _, err := a.runner.PlanGroupRestore(t.Context(), req); err == nil || !strings.Contains(err.Error(), "no backup of group run") {
+		t.Errorf("an unknown group run: %v", err)
+	}
+}
+
+func TestGroup_HooksOfAllMembersRunOutsideTheHold(t *testing.T) {
+	a := newAppliance(t)
+	keys := func(more ...string) map[string]string {
+		m := map[string]string{"strategy": "volume", "schedule": "manual", "group": "g", "quiesce": "stop", "post": "echo $SIMPLEDEPLOY_STATE >> /files/hooks"}
+		for i := 0; i < len(more); i += 2 {
+			m[more[i]] = more[i+1]
+		}
+		return m
+	}
+	good := a.idle("good", keys("pre", "echo pre >> /files/hooks"))
+	bad := a.idle("bad", keys("pre", "echo pre >> /files/hooks; exit 3"))
+	a.start()
+	row, runs := a.group("good", "bad")
+	if row.State != store.Failed || runs["bad"].State != store.Failed || runs["bad"].Cause != "hook" || len(runs["bad"].Artifacts) > 0 {
+		t.Errorf("group run is %s: %s; the run whose hook fails is %s (%s)", row.State, row.Error, runs["bad"].State, runs["bad"].Cause)
+	}
+	a.succeeded(runs["good"])
+	if got := good.Exec(t, "cat", "/files/hooks"); got != "pre\ndumped" {
+		t.Errorf("the good member's hooks wrote %q", got)
+	}
+	if got := bad.Exec(t, "cat", "/files/hooks"); got != "pre\nfailed" {
+		t.Errorf("the bad member's hooks wrote %q", got)
+	}
+}

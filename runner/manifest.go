@@ -22,10 +22,14 @@ func (r *Runner) manifestOf(b *backup) target.Manifest {
 		Key: b.key.String(), Stored: target.Stored{Bytes: run.StoredBytes, SHA256: run.SHA256},
 		Raw:   target.Raw{Bytes: run.RawBytes, XXH64: run.RawXXH64, Extension: b.extension},
 		Proof: run.Proof, Databases: job.Databases, Paths: job.Paths, Exclude: job.Exclude, Labels: job.Labels, Warnings: run.Warnings,
-		Recipe: recipe(b),
 	}
+	b.options.Files = b.out.report.Files
+	for _, f := range b.options.Files {
+		m.Files = append(m.Files, target.File(f))
+	}
+	m.Recipe = recipe(b)
 	if run.GroupRun != "" {
-		m.Group = job.Group
+		m.Group, m.GroupMembers = job.Group, b.group
 	}
 	if b.compression.Algorithm != transform.None {
 		m.Stages = []string{b.compression.Algorithm}

@@ -220,7 +220,7 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 	if err := fit(c.entry, info); err != nil {
 		return &RefusedError{Why: err.Error()}
 	}
-	if err := r.refuseOwnData(c.entry, info, c.manifest.Paths); err != nil {
+	if err := r.refuseOwnData(c.entry, info, pathsOf(c.manifest)); err != nil {
 		return &RefusedError{Why: err.Error()}
 	}
 	c.info = info
@@ -231,7 +231,7 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 		}
 	}
 	if c.entry.Stop {
-		if c.stops, err = r.whomToStop(ctx, mountsOf(info, c.manifest.Paths)); err != nil {
+		if c.stops, err = r.whomToStop(ctx, mountsOf(info, pathsOf(c.manifest))); err != nil {
 			return err
 		}
 	}
@@ -296,6 +296,9 @@ func major(version string) int {
 // restoreOptions are what was dumped, by the manifest, with the way in that the destination's own labels give.
 func (r *Runner) restoreOptions(c *chosen) strategy.Options {
 	opt := strategy.Options{Databases: c.manifest.Databases, Paths: c.manifest.Paths, Exclude: c.manifest.Exclude, Size: c.manifest.Raw.Bytes}
+	for _, f := range c.manifest.Files {
+		opt.Files = append(opt.Files, strategy.File(f))
+	}
 	named := false
 	for _, job := range r.Snapshot().Jobs {
 		if job.Project == c.project && job.Service == c.service && job.Strategy == c.entry.Name && !named {
@@ -320,6 +323,18 @@ func (c chosen) notes() []string {
 		out = append(out, "the object is read twice: once to check it, once to restore it")
 	}
 	return out
+}
+
+// pathsOf are the places that a restore of the backup writes to; nil: every volume.
+func pathsOf(m target.Manifest) []string {
+	if len(m.Files) == 0 {
+		return m.Paths
+	}
+	var paths []string
+	for _, f := range m.Files {
+		paths = append(paths, f.Path)
+	}
+	return paths
 }
 
 // mountsOf are the mounts of a container that hold the paths; with no paths all of its volumes and binds.

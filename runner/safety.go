@@ -3,10 +3,12 @@ package runner
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/simpledeploy/backup/labels"
+	"github.com/simpledeploy/backup/runner/strategy"
 	"github.com/simpledeploy/backup/store"
 )
 
@@ -33,6 +35,16 @@ func (r *Runner) safetyBackup(ctx context.Context, c chosen, groupRun string) (s
 	err = r.attempt(ctx, &run, job, job.Targets)
 	r.finish(ctx, &run, err)
 	return run.ID, err
+}
+
+// nothingToSave says whether a strategy that looks before it dumps finds nothing there yet.
+func (r *Runner) nothingToSave(ctx context.Context, c chosen) bool {
+	namer, ok := c.entry.Strategy.(strategy.Namer)
+	if !ok {
+		return false
+	}
+	_, err := namer.Extension(ctx, r.cfg.Engine.Container(c.info), optionsOf(r.safetyJob(c), ""))
+	return errors.Is(err, strategy.ErrNothing)
 }
 
 // safetyJob is the declared job of the destination that reads the same things, or one made from the manifest. It

@@ -123,6 +123,7 @@ func (d *dumpSide) dump(ctx context.Context, w io.Writer) error {
 	if d.proof, err = d.prover.Proof(); err != nil {
 		return failed(causeProof, false, errors.Join(fmt.Errorf("the dump said success, but its stream is not whole: %w", err), releaseErr))
 	}
+	d.proof = d.proof.With(report.Counted)
 	return failed(causeHold, false, releaseErr) // a service that is not back is no success
 }
 

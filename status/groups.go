@@ -17,7 +17,7 @@ func groupRoutes(paging string) []route {
 }
 
 func groupWriteRoutes() []route {
-	const body = "`{\"project\", \"to_project\", \"incomplete\", \"no_safety\"}`"
+	const body = "`{\"project\", \"from\", \"instance\", \"to_project\", \"incomplete\", \"no_safety\"}`"
 	return []route{
 		{Method: "POST", Path: "/api/groups/{id}/restore", Access: write, Body: body, Answer: "202 `{\"restore\": id}`",
 			Doc: "Restores all members of a group run together.", answer: postGroupRestore},
@@ -66,6 +66,8 @@ func getGroupProgress(s *Server, r *http.Request) (any, error) {
 // GroupRestoreRequest says how a group run goes back.
 type GroupRestoreRequest struct {
 	Project    string `json:"project,omitempty"`    // where it is of; another one is refused
+	From       string `json:"from,omitempty"`       // read this target's manifests instead of the record; needs project
+	Instance   string `json:"instance,omitempty"`   // with from: another host's folder
 	ToProject  string `json:"to_project,omitempty"` // into the services of the same names there
 	Incomplete bool   `json:"incomplete,omitempty"` // restore what there is of a group run that lacks a member
 	NoSafety   bool   `json:"no_safety,omitempty"`  // do not back up first what is there now
@@ -76,8 +78,11 @@ func readGroupRestore(r *http.Request) (runner.GroupRestoreRequest, error) {
 	if err := readJSON(r, &req); err != nil {
 		return runner.GroupRestoreRequest{}, err
 	}
+	if req.Instance != "" && req.From == "" {
+		return runner.GroupRestoreRequest{}, badRequest("restore: instance needs from, the target to read")
+	}
 	return runner.GroupRestoreRequest{
-		GroupRun: r.PathValue("id"), Project: req.Project, ToProject: req.ToProject, Incomplete: req.Incomplete, NoSafety: req.NoSafety,
+		GroupRun: r.PathValue("id"), Project: req.Project, From: req.From, Instance: req.Instance, ToProject: req.ToProject, Incomplete: req.Incomplete, NoSafety: req.NoSafety,
 	}, nil
 }
 

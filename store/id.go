@@ -4,14 +4,26 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
+	"fmt"
 	"sync"
 	"time"
 )
+
+const crockford = "0123456789abcdefghjkmnpqrstvwxyz"
 
 // NewID returns 16 characters, lower-case Crockford base32: 48 bits of milliseconds, then 32 random bits. Ids sort by the
 // time at which they were made; they are safe in file names and on case-insensitive stores.
 func NewID() string {
 	return formatID(uint64(time.Now().UnixMilli()), randomBits())
+}
+
+// IDTime is the moment at which an id was made.
+func IDTime(id string) (time.Time, error) {
+	b, err := base32.NewEncoding(crockford).WithPadding(base32.NoPadding).DecodeString(id)
+	if err != nil || len(id) != 16 {
+		return time.Time{}, fmt.Errorf("%q is not an id", id)
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(b[:8]) >> 16)).UTC(), nil
 }
 
 // sequence makes ids that never go back, not within a millisecond and not when the clock is set back: a feed keeps the
@@ -47,6 +59,5 @@ func formatID(ms uint64, low uint32) string {
 	var b [12]byte
 	binary.BigEndian.PutUint64(b[:8], ms<<16)
 	binary.BigEndian.PutUint32(b[6:10], low)
-	const crockford = "0123456789abcdefghjkmnpqrstvwxyz"
 	return base32.NewEncoding(crockford).WithPadding(base32.NoPadding).EncodeToString(b[:10])
 }

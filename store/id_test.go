@@ -40,3 +40,16 @@ func TestSequence_NeverGoesBack(t *testing.T) {
 		t.Errorf("ids: %v", all)
 	}
 }
+
+func TestIDTime_IsWhenItWasMade(t *testing.T) {
+	before := time.Now().Truncate(time.Millisecond)
+	at, err := IDTime(NewID())
+	if err != nil || at.Before(before) || at.After(time.Now()) {
+		t.Errorf("made at %s, which is not between %s and now: %v", at, before, err)
+	}
+	for _, bad := range []string{"", "short", "0123456789abcdefg", "UPPERCASEUPPERCA", "../../../../../.."} {
+		if at, err := IDTime(bad); err == nil {
+			t.Errorf("%q is taken for an id of %s", bad, at)
+		}
+	}
+}

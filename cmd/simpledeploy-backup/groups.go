@@ -129,8 +129,10 @@ func (f *restoreFlags) checkGroup(what selector) error {
 		return nil
 	case what.service != "":
 		return usageErrorf("restore: --group restores all members of a group run: name the project alone, or one service with --run")
-	case f.run != "" || f.at != "" || f.from != "" || f.instance != "" || f.stdout || f.toDir != "":
-		return usageErrorf("restore: --group goes with --to, --incomplete, --no-safety, --dry-run, --yes and --json only")
+	case f.run != "" || f.at != "" || f.stdout || f.toDir != "":
+		return usageErrorf("restore: --group goes with --from, --instance, --to, --incomplete, --no-safety, --dry-run, --yes and --json only")
+	case f.instance != "" && f.from == "":
+		return usageErrorf("restore: --instance needs --from: the record knows this host only")
 	case strings.Contains(f.to, "/"):
 		return usageErrorf("restore: with --group, --to names a PROJECT that has the same services")
 	}
@@ -143,7 +145,7 @@ func (p *program) restoreGroup(ctx context.Context, what selector, f *restoreFla
 	if err != nil {
 		return err
 	}
-	req := status.GroupRestoreRequest{Project: what.project, ToProject: f.to, Incomplete: f.incomplete, NoSafety: f.noSafety}
+	req := status.GroupRestoreRequest{Project: what.project, From: f.from, Instance: f.instance, ToProject: f.to, Incomplete: f.incomplete, NoSafety: f.noSafety}
 	plan, err := server.PlanGroupRestore(ctx, f.group, req)
 	if err != nil {
 		return err

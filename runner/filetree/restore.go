@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +19,11 @@ type RestoreOptions struct {
 	Exclude []string // the patterns that the archive was made with: what they kept out of it is left alone
 	Covered []string // container paths at which the container has another mount: left alone
 	Need    int64    // bytes that the archive unpacks to, when known: the space for them is looked for first
+	Absent  []string // container paths of roots that shall not be there afterwards; the archive may hold nothing of them
+
+	// Check looks at what was unpacked for a root, which lies at the path here until the swap; an error leaves
+	// everything as it was. nil: nothing is looked at.
+	Check func(root Root, here string) error
 
 	step func(what string) error // tests stop here
 }
@@ -125,18 +133,21 @@ func joinRel(prefix, rel string) string {
 func (s *restorer) prepare() error {
 	var used, idle []*place
 	for _, p := range s.places {
-		if p.used {
+		if p.used || s.absent(p) {
 			used = append(used, p)
 		} else {
 			idle = append(idle, p)
 			s.warnings = append(s.warnings, fmt.Sprintf("%s is not in the backup and was left as it is", p.root.Path))
 		}
 	}
-	if len(used) == 0 {
+	if !slices.ContainsFunc(used, func(p *place) bool { return p.used }) {
 		return errors.New("the archive holds nothing of the paths that are restored")
 	}
 	for _, p := range used {
 		if p.only == "" && p.tree.root == nil {
+			if s.absent(p) {
+				return fmt.Errorf("%s is a folder or a mount, where nothing may be", p.root.Path)
+			}
 			return fmt.Errorf("the archive holds files of %s but not the path itself", p.root.Path)
 		}
 		p.state.New = metaOf(p.tree.root)
@@ -148,6 +159,9 @@ func (s *restorer) prepare() error {
 			return err
 		}
 	}
+	if err := s.check(used); err != nil {
+		return err
+	}
 	if err := s.discard(idle); err != nil {
 		return err
 	}
@@ -155,6 +169,30 @@ func (s *restorer) prepare() error {
 		p.close()
 	}
 	s.places = used
+	return nil
+}
+
+// absent says whether nothing shall be at the place afterwards.
+func (s *restorer) absent(p *place) bool {
+	return !p.used && slices.Contains(s.opt.Absent, p.root.Path)
+}
+
+func (s *restorer) check(used []*place) error {
+	if s.opt.Check == nil {
+		return nil
+	}
+	for _, p := range used {
+		if !p.used || p.fresh < 0 {
+			continue
+		}
+		here, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", p.fresh))
+		if err != nil {
+			return fmt.Errorf("find what was unpacked of %s: %w", p.root.Path, err)
+		}
+		if err := s.opt.Check(p.root, path.Join(here, p.only)); err != nil {
+			return fmt.Errorf("check what was unpacked of %s: %w", p.root.Path, err)
+		}
+	}
 	return nil
 }
 

@@ -13,12 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
-
-func hashOf(b []byte) uint64 { return xxhash.Sum64(b) }
 
 func archiveOf(t *testing.T, opt ArchiveOptions, roots ...Root) ([]byte, Summary) {
 	t.Helper()

@@ -38,6 +38,7 @@ type Request struct {
 	Op    string          `json:"op"`
 	Args  json.RawMessage `json:"args,omitempty"`
 	Roots []Root          `json:"roots,omitempty"`
+	Work  string          `json:"work,omitempty"` // an empty folder for copies, where the operation has one
 
 	// Ready, when set, is called by Call once the helper has said hello.
 	Ready func() `json:"-"`

@@ -10,7 +10,7 @@ import (
 	"github.com/simpledeploy/backup/runner/frame"
 )
 
-// Args are the arguments of all three operations; each takes what it needs.
+// Args are the arguments of the three operations on files; each takes what it needs.
 type Args struct {
 	Token    string   `json:"token,omitempty"`     // restore, recover: names the staging place
 	Exclude  []string `json:"exclude,omitempty"`   // archive, restore
@@ -21,7 +21,10 @@ type Args struct {
 }
 
 func operations() map[string]frame.Op {
-	return map[string]frame.Op{"archive": archive, "restore": restore, "recover": recoverRestore}
+	return map[string]frame.Op{
+		"archive": archive, "restore": restore, "recover": recoverRestore,
+		"sqlite-find": sqliteFind, "sqlite-dump": sqliteDump, "sqlite-restore": sqliteRestore, "sqlite-recover": sqliteRecover,
+	}
 }
 
 func archive(ctx context.Context, req frame.Request, _ io.Reader, stdout io.Writer) (any, error) {
@@ -59,9 +62,13 @@ func parse(req frame.Request) (Args, []filetree.Root, error) {
 			return args, nil, fmt.Errorf("read arguments of %s: %w", req.Op, err)
 		}
 	}
+	return args, rootsOf(req), nil
+}
+
+func rootsOf(req frame.Request) []filetree.Root {
 	roots := make([]filetree.Root, len(req.Roots))
 	for i, r := range req.Roots {
 		roots[i] = filetree.Root{Path: r.Path, Mount: r.Mount, Sub: r.Sub}
 	}
-	return args, roots, nil
+	return roots
 }

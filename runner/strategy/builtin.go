@@ -8,7 +8,7 @@ func Builtin() []Entry {
 		mysqlEntry(),
 		mongoEntry(),
 		redisEntry(),
-		{Name: "sqlite", Extension: ".db", Files: true, Stop: true, Stages: true},
+		sqliteEntry(),
 		volumeEntry(),
 		execEntry(),
 	}

@@ -39,6 +39,10 @@ type HelperCommand struct {
 	Args     any      // JSON for the operation; never holds a secret
 	Paths    []string // absolute container paths; each must lie on a mount
 	Writable bool     // mounts are read-only otherwise
+	// Database lets the operation open database files as their owner would: mounts are writable where the container
+	// itself may write (everywhere with Writable), it may act as a file's owner, and it gets an empty folder for copies
+	// that is gone with it.
+	Database bool
 	Stdin    io.Reader
 	Stdout   io.Writer
 	Trailer  any // pointer, filled from the trailer's JSON; nil: ignored

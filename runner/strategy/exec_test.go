@@ -80,7 +80,7 @@ func execByHand(t *testing.T, c *enginetest.Container, p strategy.Container) {
 
 func execExitCodes(t *testing.T, p strategy.Container, shell string) {
 	for _, bad := range []struct{ command, want string }{
-		{"echo half; echo it is broken >&2; exit 3", "exit code 3: it is broken"},
+		{"echo it is broken >&2; exit 3", "exit code 3: it is broken"},
 		{"echo half; nosuchcommand", "nosuchcommand"},
 		{"echo 'unclosed", "exit code 2"},
 		{"echo half; kill -KILL $$", "exit code 137"},

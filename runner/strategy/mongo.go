@@ -20,7 +20,7 @@ func mongoEntry() Entry {
 		Extension: ".archive",
 		Images: []string{
 			"mongo", "mongodb", "mongodb-community-server", "mongodb-enterprise-server", "mongodb-atlas-local",
-			"percona-server-mongodb", "mongodb-sharded",
+			"percona-server-mongodb", "mongodb-sharded", "mongodb-[0-9]*",
 		},
 		Available: true,
 		Strategy:  mongo{},

@@ -18,6 +18,21 @@ import (
 	"github.com/simpledeploy/backup/runner/strategy/strategytest"
 )
 
+// mongoRows is a row without a version: the image that is given has the one that counts.
+func mongoRows() []row {
+	return []row{{"mongo", func(t testing.TB) strategytest.Source {
+		d := startMongo(t, enginetest.RunOptions{})
+		d.fill(t)
+		s := d.source(t)
+		s.Fresh = func(t testing.TB) strategytest.Source { return startMongo(t, enginetest.RunOptions{}).source(t) }
+		return s
+	}}}
+}
+
+func (d mongoServer) source(t testing.TB) strategytest.Source {
+	return strategytest.Source{Entry: mongoEntry(t), Container: d.port, State: d.state, Damage: d.damage, Secrets: []string{enginetest.MongoPassword}}
+}
+
 func TestMongo_RestoresAllThatWasThere(t *testing.T) {
 	d := startMongo(t, enginetest.RunOptions{})
 	d.fill(t)
@@ -45,9 +60,6 @@ func TestMongo_RestoresAllThatWasThere(t *testing.T) {
 			t.Errorf("counted differs from the proof:\n%s", diff)
 		}
 	})
-	t.Run("contract", func(t *testing.T) {
-		strategytest.Run(t, strategytest.Source{Entry: mongoEntry(t), Container: d.port, State: d.state, Damage: d.damage})
-	})
 	t.Run("what came later is gone", func(t *testing.T) {
 		needsImport(t, d)
 		d.later(t)
@@ -57,13 +69,6 @@ func TestMongo_RestoresAllThatWasThere(t *testing.T) {
 		}
 		if diff := cmp.Diff(&proof, report.Restored); diff != "" {
 			t.Errorf("counted differs from the proof:\n%s", diff)
-		}
-	})
-	t.Run("into a fresh server", func(t *testing.T) {
-		fresh := startMongo(t, enginetest.RunOptions{})
-		fresh.restore(t, dump, strategy.Options{})
-		if diff := cmp.Diff(want, fresh.state(t)); diff != "" {
-			t.Errorf("restored state differs (-was +is):\n%s", diff)
 		}
 	})
 	t.Run("by hand", func(t *testing.T) {
@@ -173,7 +178,7 @@ func TestMongo_StreamThatEndsBadlyIsNoSuccess(t *testing.T) {
 	dump, _ := d.dump(t, strategy.Options{})
 	cause := errors.New("the stored hash does not agree")
 	for name, r := range map[string]io.Reader{
-		"refused at its end": io.MultiReader(bytes.NewReader(dump), failing{cause}),
+		"refused at its end": strategytest.Refused(dump, cause),
 		"cut short":          bytes.NewReader(dump[:len(dump)-10]),
 		"cut at a block":     bytes.NewReader(dump[:bytes.LastIndex(dump[:len(dump)-4], []byte{0xff, 0xff, 0xff, 0xff})+4]),
 	} {
@@ -187,8 +192,7 @@ func TestMongo_StreamThatEndsBadlyIsNoSuccess(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	stream := &halfway{r: bytes.NewReader(dump), left: len(dump) / 2, stop: cancel}
-	if _, err := mongoEntry(t).Strategy.Restore(ctx, d.port, strategy.Options{}, stream); err == nil {
+	if _, err := mongoEntry(t).Strategy.Restore(ctx, d.port, strategy.Options{}, strategytest.Halfway(dump, len(dump)/2, cancel)); err == nil {
 		t.Error("a restore that was called off says it is done")
 	}
 	d.restore(t, dump, strategy.Options{}) // the way out that the runner names
@@ -208,7 +212,7 @@ func TestMongo_KilledMidDump(t *testing.T) {
 			d := startMongo(t, enginetest.RunOptions{})
 			d.heavy(t)
 			var dump bytes.Buffer
-			_, err := mongoEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{}, io.MultiWriter(&dump, &killer{kill: func() { kill(d) }}))
+			_, err := mongoEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{}, io.MultiWriter(&dump, strategytest.After(20_000, func() { kill(d) })))
 			if err == nil {
 				t.Fatal("a dump that was killed counts as done")
 			}

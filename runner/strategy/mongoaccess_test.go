@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"os"
-	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/simpledeploy/backup/internal/enginetest"
 	"github.com/simpledeploy/backup/internal/enginetest/port"
 	"github.com/simpledeploy/backup/runner/strategy"
+	"github.com/simpledeploy/backup/runner/strategy/strategytest"
 )
 
 // oldTools makes the tools behave like those before they could read a configuration.
@@ -30,13 +30,7 @@ done`
 
 func TestMongo_FindsTheWayInAndShowsNoSecret(t *testing.T) {
 	const secret = "p w$x'\"\\#ö: {"
-	folder := t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, "secret"), []byte(secret+"\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	folder := secretFiles(t, map[string]string{"secret": secret + "\n"})
 	byValue := []string{"MONGO_INITDB_ROOT_USERNAME=bob", "MONGO_INITDB_ROOT_PASSWORD=" + secret, "SAME=" + secret}
 	cases := map[string]struct {
 		env []string
@@ -58,28 +52,34 @@ func TestMongo_FindsTheWayInAndShowsNoSecret(t *testing.T) {
 			}
 			d.heavy(t)
 			want := d.state(t)
-			shown := &strings.Builder{}
-			look := func() { shown.WriteString(d.Exec(t, "sh", "-c", lookAtProcesses)) }
-			w := watched{d.port, shown}
+			var shown []string
+			look := func() { shown = append(shown, d.Exec(t, "sh", "-c", lookAtProcesses)) }
+			w := &strategytest.Watched{Container: d.port}
 			var dump bytes.Buffer
-			if _, err := mongoEntry(t).Strategy.Dump(t.Context(), w, tt.opt, io.MultiWriter(&dump, &killer{kill: look})); err != nil {
+			if _, err := mongoEntry(t).Strategy.Dump(t.Context(), w, tt.opt, io.MultiWriter(&dump, strategytest.After(20_000, look))); err != nil {
 				t.Fatal(err)
 			}
 			if err := d.client.Database("shop").Collection("heavy").Drop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			stream := &halfway{r: bytes.NewReader(dump.Bytes()), left: dump.Len() / 2, stop: look}
-			if _, err := mongoEntry(t).Strategy.Restore(t.Context(), w, tt.opt, stream); err != nil {
+			if _, err := mongoEntry(t).Strategy.Restore(t.Context(), w, tt.opt, strategytest.Halfway(dump.Bytes(), dump.Len()/2, look)); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, d.state(t)); diff != "" {
 				t.Errorf("restored state differs (-was +is):\n%s", diff)
 			}
-			if !strings.Contains(shown.String(), "--archive") || !strings.Contains(shown.String(), "mongorestore --username=bob") {
-				t.Errorf("the tools were not seen at work:\n%s", shown)
+			if len(shown) != 2 {
+				t.Fatalf("the tools were seen at work %d times", len(shown))
 			}
-			if strings.Contains(shown.String(), secret) || strings.Contains(shown.String(), "p w$x") {
-				t.Errorf("the password is shown:\n%s", shown)
+			for _, s := range append(shown, w.Shown()) {
+				if strings.Contains(s, "p w$x") {
+					t.Errorf("the password is shown:\n%s", s)
+				}
+			}
+			for i, tool := range []string{"mongodump", "mongorestore"} {
+				if !regexp.MustCompile(`(?m)^\S*` + tool + `\S* .*--username=bob`).MatchString(shown[i]) {
+					t.Errorf("%s was not seen at work:\n%s", tool, shown[i])
+				}
 			}
 		})
 	}

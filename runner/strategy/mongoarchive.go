@@ -329,3 +329,9 @@ func mongoHead(server string) []byte {
 }
 
 func mongoEnd() []byte { return binary.LittleEndian.AppendUint32(nil, mongoTerminator) }
+
+// mongoBlockHeader begins a block, or stands for the end of a collection.
+func mongoBlockHeader(space string, end bool, crc uint64) []byte {
+	db, name, _ := strings.Cut(space, ".")
+	return bsonDocument("db", db, "collection", name, "EOF", end, "CRC", int64(crc))
+}

@@ -109,7 +109,7 @@ func TestMongo_UsersAndRoles(t *testing.T) {
 	d.command(t, "shop", bson.D{{Key: "dropRole", Value: "reader"}})
 	d.command(t, "admin", bson.D{{Key: "createUser", Value: "later"}, {Key: "pwd", Value: "x"}, {Key: "roles", Value: bson.A{}}})
 	report := d.restore(t, dump, strategy.Options{})
-	if said := strings.Join(report.Warnings, "\n"); !strings.Contains(said, "those of the backup") {
+	if said := strings.Join(report.Warnings, "\n"); !strings.Contains(said, "root keeps its own password") {
 		t.Errorf("warnings: %q", report.Warnings)
 	}
 	clerk := mongoServer{d.Container, port.New(t, d.Container), mongoClient(t, d.Container, "clerk", "cl3rk")}
@@ -123,6 +123,15 @@ func TestMongo_UsersAndRoles(t *testing.T) {
 	if len(users.Users) != 2 {
 		t.Errorf("users after the restore: %+v", users.Users)
 	}
+	t.Run("a fresh server with another password", func(t *testing.T) {
+		c := enginetest.StartMongo(t, enginetest.RunOptions{Env: []string{"MONGO_INITDB_ROOT_USERNAME=" + enginetest.MongoUser, "MONGO_INITDB_ROOT_PASSWORD=an0ther"}})
+		fresh := mongoServer{c, port.New(t, c), mongoClient(t, c, enginetest.MongoUser, "an0ther")}
+		if report := fresh.restore(t, dump, strategy.Options{}); report.Restored == nil {
+			t.Errorf("nothing was counted: %q", report.Warnings)
+		}
+		mongoClient(t, c, enginetest.MongoUser, "an0ther")
+		mongoClient(t, c, "clerk", "cl3rk")
+	})
 	t.Run("an account that may only back up", func(t *testing.T) {
 		d.command(t, "admin", bson.D{{Key: "createUser", Value: "keeper"}, {Key: "pwd", Value: "k33per"}, {Key: "roles", Value: bson.A{"backup"}}})
 		d.Exec(t, "sh", "-c", "printf k33per >/tmp/keeper; chmod 644 /tmp/keeper")

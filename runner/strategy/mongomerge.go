@@ -117,11 +117,11 @@ func (m *mongoMerge) end() error {
 		if m.announced[space.String()] {
 			continue
 		}
-		name := space.name
+		name := space.String()
 		if space.kind == "timeseries" {
-			name = mongoBuckets + name
+			name = space.db + "." + mongoBuckets + space.name
 		}
-		mark := bsonDocument("db", space.db, "collection", name, "EOF", true, "CRC", int64(0))
+		mark := mongoBlockHeader(name, true, 0)
 		if err := m.write(append(mark, mongoEnd()...)); err != nil {
 			return err
 		}

@@ -136,5 +136,8 @@ func (p *mongoProof) count() Proof {
 }
 
 func (s *mongoSpace) counts() bool {
-	return s.kind != "view" && s.db != "" && s.db != "config" && !(s.db == "admin" && strings.HasPrefix(s.name, "system."))
+	if s.kind == "view" || s.db == "" || s.db == "config" {
+		return false
+	}
+	return s.db != "admin" || !strings.HasPrefix(s.name, "system.")
 }

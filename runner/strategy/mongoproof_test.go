@@ -3,7 +3,9 @@ package strategy
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"hash/crc64"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -186,8 +188,8 @@ func TestMongoArchive_BrokenOnesAreBroken(t *testing.T) {
 			return w.Bytes()
 		},
 	}
-	for name, make := range cases {
-		if _, err := proveArchive(make()); err == nil {
+	for name, write := range cases {
+		if _, err := proveArchive(write()); err == nil {
 			t.Errorf("%s counts as whole", name)
 		}
 	}
@@ -238,6 +240,35 @@ func TestMongoLoadLog_TellsRefusalsFromWhatIsThereTwice(t *testing.T) {
 		if l.refused != "Document failed validation" {
 			t.Errorf("%+v", l)
 		}
+	}
+}
+
+// The account that restores stays as it is, whether the backup knows it or not.
+func TestMongoKeeper_PassesOneAccountAsItIsNow(t *testing.T) {
+	user := func(id, password string) []byte { return bsonDocument("_id", id, "password", password) }
+	w := smallArchive("admin", "system.users", "collection", "shop", "orders", "collection")
+	w.block("admin", "system.users", user("admin.anna", "a"), user("admin.root", "then"), user("shop.root", "b"))
+	w.end("admin", "system.users", user("admin.anna", "a"), user("admin.root", "then"), user("shop.root", "b"))
+	w.block("shop", "orders", documents(30)...)
+	w.end("shop", "orders", documents(30)...)
+	for id, users := range map[string]int{"admin.root": 3, "admin.new": 4} {
+		own := user(id, "now")
+		out, err := io.ReadAll(iotest.OneByteReader(newMongoKeeper(iotest.HalfReader(bytes.NewReader(w.Bytes())), own)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newMongoProof()
+		_, _ = p.Write(out)
+		if proof, err := p.Proof(); err != nil || proof.Rows != 30 {
+			t.Errorf("%s: proof %+v, %v", id, proof, err)
+		}
+		if p.spaces[mongoUsers].docs != int64(users) || bytes.Count(out, own) != 1 || bytes.Contains(out, []byte("then")) != (users == 4) {
+			t.Errorf("%s: accounts differ: %q", id, out)
+		}
+	}
+	cause := errors.New("broken")
+	if _, err := io.ReadAll(newMongoKeeper(io.MultiReader(bytes.NewReader(w.Bytes()), iotest.ErrReader(cause)), user("a", ""))); !errors.Is(err, cause) {
+		t.Errorf("the cause is lost: %v", err)
 	}
 }
 

@@ -33,6 +33,9 @@ func (mongo) Restore(ctx context.Context, c Container, opt Options, r io.Reader)
 	if err != nil {
 		return restore.report, fmt.Errorf("%w; nothing was changed", err)
 	}
+	if err := restore.keep(ctx); err != nil {
+		return restore.report, fmt.Errorf("%w; nothing was changed", err)
+	}
 	if err := restore.remove(ctx, later); err != nil {
 		return restore.report, err
 	}
@@ -50,6 +53,7 @@ type mongoRestore struct {
 	names   []string // databases; nil: all
 	report  Report
 	stays   map[string]bool // collections that came after the backup and could not be removed
+	own     []byte          // the account that restores, as it is now; nil: nothing is to be kept
 	said    mongoLoadLog
 }
 
@@ -120,18 +124,19 @@ func someOf(names []string) string {
 }
 
 func (r *mongoRestore) load(ctx context.Context) error {
-	has := func(name string) bool { return r.dump.proof.spaces[name] != nil }
-	accounts := has("admin.system.users") || has("admin.system.roles")
+	var in io.Reader = r.dump
 	var args []string
 	switch {
-	case has(mongoOplog):
-		args = append(args, "--oplogReplay")
-	case accounts && !has("admin.system.version"):
-		accounts = false
-		args = append(args, "--nsExclude=admin.system.users", "--nsExclude=admin.system.roles")
+	case r.has(mongoOplog):
+		args = append(args, "--oplogReplay") // allows no exceptions
+	case (r.has(mongoUsers) || r.has(mongoRoles)) && !r.has(mongoUsersVersion):
+		args = append(args, "--nsExclude="+mongoUsers, "--nsExclude="+mongoRoles)
 		r.report.Warnings = append(r.report.Warnings, "users and roles stay as they are: the backup does not say of which form its own are, as MongoDB's own server would")
 	}
-	if err := r.session.run(ctx, mongoRestoreScript, r.dump, nil, &r.said, args...); err != nil {
+	if r.own != nil {
+		in = newMongoKeeper(r.dump, r.own)
+	}
+	if err := r.session.run(ctx, mongoRestoreScript, in, nil, &r.said, args...); err != nil {
 		return fmt.Errorf("load dump: %w", err)
 	}
 	switch {
@@ -142,9 +147,31 @@ func (r *mongoRestore) load(ctx context.Context) error {
 	case r.said.failures > 0:
 		r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("%d documents are twice in the backup, as they were written while it was made; one of each was restored", r.said.failures))
 	}
-	if accounts {
-		r.report.Warnings = append(r.report.Warnings, "users, roles and their passwords are those of the backup now")
+	return nil
+}
+
+func (r *mongoRestore) has(name string) bool { return r.dump.proof.spaces[name] != nil }
+
+// keep finds the account that restores, which is to stay as it is.
+func (r *mongoRestore) keep(ctx context.Context) error {
+	if !r.has(mongoUsers) || !r.has(mongoUsersVersion) {
+		return nil
 	}
+	_, user, err := r.session.node(ctx)
+	if err != nil {
+		return err
+	}
+	said := "users and roles are those of the backup now"
+	if user != "" {
+		r.own, err = r.session.own(ctx, user)
+		switch {
+		case err != nil:
+			said += fmt.Sprintf(", and so is the password of %s: %v", user, err)
+		case r.own != nil:
+			said += fmt.Sprintf(", but %s keeps its own password and rights", user)
+		}
+	}
+	r.report.Warnings = append(r.report.Warnings, said)
 	return nil
 }
 

@@ -18,17 +18,10 @@ import (
 	"github.com/simpledeploy/backup/internal/enginetest"
 	"github.com/simpledeploy/backup/internal/enginetest/port"
 	"github.com/simpledeploy/backup/runner/strategy"
+	"github.com/simpledeploy/backup/runner/strategy/strategytest"
 )
 
-func mongoEntry(t testing.TB) strategy.Entry {
-	for _, entry := range strategy.Builtin() {
-		if entry.Name == "mongo" {
-			return entry
-		}
-	}
-	t.Fatal("mongo is not in the registry")
-	return strategy.Entry{}
-}
+func mongoEntry(t testing.TB) strategy.Entry { return strategytest.Entry(t, "mongo") }
 
 // mongoServer is one server with the test's own way to it: an image need not have a shell for MongoDB.
 type mongoServer struct {

@@ -12,11 +12,11 @@ import (
 // give the same numbers to different types.
 func rdbShape(kind byte, valkey bool) []rdbOp {
 	text, number := rdbOp{kind: rdbString}, rdbOp{kind: rdbNumber}
-	raw := func(n uint64) rdbOp { return rdbOp{kind: rdbRaw, n: n} }
+	eight := rdbOp{kind: rdbRaw, n: 8}
 	count := func(body ...rdbOp) rdbOp { return rdbOp{kind: rdbCount, body: body} }
 	if valkey && kind > 21 {
 		if kind == 22 { // hash with fields that expire
-			return []rdbOp{count(text, text, raw(8))}
+			return []rdbOp{count(text, text, eight)}
 		}
 		return nil
 	}
@@ -30,15 +30,15 @@ func rdbShape(kind byte, valkey bool) []rdbOp {
 	case 4: // hash
 		return []rdbOp{count(text, text)}
 	case 5: // sorted set
-		return []rdbOp{count(text, raw(8))}
+		return []rdbOp{count(text, eight)}
 	case 7: // a module's own
 		return []rdbOp{number, {kind: rdbModule}}
 	case 18: // quicklist of listpacks
 		return []rdbOp{count(number, text)}
 	case 24: // hash with fields that expire
-		return []rdbOp{raw(8), count(number, text, text)}
+		return []rdbOp{eight, count(number, text, text)}
 	case 25: // the same in a listpack
-		return []rdbOp{raw(8), text}
+		return []rdbOp{eight, text}
 	case 15, 19, 21, 26, 27:
 		return rdbStream(kind)
 	}

@@ -55,18 +55,35 @@ type Options struct {
 	PasswordFile string
 	Paths        []string // nil: the strategy's default
 	Exclude      []string
-	Size         int64 // bytes of the raw stream that Restore is given; 0: unknown
+	Extension    string // of the raw form that is wanted, by the job or by what Namer said; empty: the strategy's own
+	Files        []File // Restore and recipes: what the backup's own report said of its files
+	Size         int64  // bytes of the raw stream that Restore is given; 0: unknown
 
 	DumpCommand, RestoreCommand string
-	Extension                   string // of what DumpCommand writes; empty: the strategy's own
 }
 
 // Report is what a strategy has to tell beyond the bytes.
 type Report struct {
 	EngineVersion string   // "17.2"; empty where there is none
 	Warnings      []string // sentences for the record
+	Counted       *Proof   // after Dump: what only the source could count; its tables, rows and detail complete the prover's proof
+	Files         []File   // after Dump: files of which the stream alone does not say where they belong
 	Restored      *Proof   // after Restore: what was counted in the restored state; nil where it cannot be counted
 }
+
+// File is one file of a backup as it was in its container.
+type File struct {
+	Path  string `json:"path"` // absolute, in the container
+	Mode  uint32 `json:"mode"` // permissions with setuid, setgid and sticky
+	UID   uint32 `json:"uid"`
+	GID   uint32 `json:"gid"`
+	Sec   int64  `json:"sec"` // its time of modification
+	Nsec  int64  `json:"nsec,omitempty"`
+	Bytes int64  `json:"bytes"`
+}
+
+// ErrNothing is wrapped by the error of a dump, or of Extension, when there is nothing yet that could be backed up.
+var ErrNothing = errors.New("there is nothing to back up")
 
 // Prover follows one raw stream and says at its end what was in it.
 type Prover interface {
@@ -84,4 +101,15 @@ type Proof struct {
 	Bytes   int64            `json:"bytes,omitempty"`  // content bytes, as the format counts them
 	Digest  string           `json:"digest,omitempty"` // order-independent digest over the content, where there is one
 	Detail  map[string]int64 `json:"detail,omitempty"` // rows per table, …: bounded by the prover
+
+	// Counted: tables, rows and detail were counted where the service's files are, and cannot be seen in the stream.
+	Counted bool `json:"counted,omitempty"`
+}
+
+// With completes the proof of a stream with what its source counted.
+func (p Proof) With(counted *Proof) Proof {
+	if counted != nil {
+		p.Tables, p.Rows, p.Detail, p.Counted = counted.Tables, counted.Rows, counted.Detail, true
+	}
+	return p
 }

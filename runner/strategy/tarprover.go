@@ -37,6 +37,10 @@ type tarProver struct {
 	proof   Proof
 	sum     uint64
 	kinds   [256]int64
+
+	// begins and gives, when set, are told of each member and given its stored bytes.
+	begins func(path string)
+	gives  func([]byte)
 }
 
 type tarMember struct {
@@ -68,6 +72,9 @@ func (t *tarProver) take(p []byte) []byte {
 	case t.left > 0:
 		n := int(min(t.left, int64(len(p))))
 		_, _ = t.content.Write(p[:n])
+		if t.gives != nil {
+			t.gives(p[:n])
+		}
 		if t.left -= int64(n); t.left == 0 {
 			t.count()
 		}
@@ -115,6 +122,9 @@ func (t *tarProver) header() error {
 	}
 	t.pax, t.member, t.left, t.pad = nil, m, size, -size&(tarBlock-1)
 	t.content.Reset()
+	if t.begins != nil {
+		t.begins(m.path)
+	}
 	if size == 0 {
 		t.count()
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 )
 
@@ -84,12 +86,19 @@ func (m Manifest) checkContent(k Key) error {
 		return errors.New("its sha256 is not one")
 	case !isHex(m.Raw.XXH64, 16):
 		return errors.New("its xxh64 is not one")
+	case slices.ContainsFunc(m.Files, func(f File) bool { return !f.plausible() }):
+		return errors.New("it names a file that cannot be")
 	case len(m.Stages) > 8:
 		return fmt.Errorf("it has %d stages", len(m.Stages))
 	case !strings.HasPrefix(k.Extension, m.Raw.Extension):
 		return fmt.Errorf("its extension %q does not fit the key's %q", shorten(m.Raw.Extension), k.Extension)
 	}
 	return nil
+}
+
+// plausible refuses paths that are none of a container's files, modes beyond permissions, and impossible sizes.
+func (f File) plausible() bool {
+	return path.IsAbs(f.Path) && path.Clean(f.Path) == f.Path && !strings.ContainsRune(f.Path, 0) && f.Mode <= 0o7777 && f.Bytes >= 0 && f.Bytes <= maxRaw
 }
 
 func isHex(s string, digits int) bool {

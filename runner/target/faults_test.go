@@ -220,6 +220,27 @@ func uploads(t *testing.T, server *targettest.S3) int {
 	return len(found)
 }
 
+// The first run of a new bucket cleans up, lists and claims before anything has been stored.
+func TestS3_BucketThatIsNotThereYet(t *testing.T) {
+	server := targettest.StartS3(t)
+	server.Remote(t, "fresh", server.Addr)
+	s := targettest.Open(t, "fresh:new/backups")
+	folder := "host/shop/db/default/"
+	key := folder + "20261121T020000Z-01k3z9q7w2m4n6p8.sql.zst"
+	if err := s.RemovePartials(t.Context(), folder, "01k3z9q7w2m4n6p8"); err != nil {
+		t.Errorf("remove partials: %v", err)
+	}
+	if err := s.RemovePartial(t.Context(), key); err != nil {
+		t.Errorf("remove a partial: %v", err)
+	}
+	if found, err := s.List(t.Context(), folder); err != nil || len(found) > 0 {
+		t.Errorf("listed %v, %v", found, err)
+	}
+	if _, err := s.Stat(t.Context(), key); !errors.Is(err, target.ErrNotFound) {
+		t.Errorf("stat: %v", err)
+	}
+}
+
 func TestS3_HashSaysWhatWasCompared(t *testing.T) {
 	server := targettest.StartS3(t)
 	server.Remote(t, "tests3", server.Addr)

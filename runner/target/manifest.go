@@ -22,7 +22,10 @@ type Manifest struct {
 	Run      string `json:"run"`
 	Group    string `json:"group,omitempty"`     // the jobs that are one restore point
 	GroupRun string `json:"group_run,omitempty"` // the same in the manifests of all backups of that restore point
-	Trigger  string `json:"trigger,omitempty"`   // "schedule", "manual"; "safety": what a restore was about to replace
+
+	GroupMembers []string `json:"group_members,omitempty"` // project/service/job of all of them, also of those that have no backup in it
+
+	Trigger string `json:"trigger,omitempty"` // "schedule", "manual"; "safety": what a restore was about to replace
 
 	Strategy      string `json:"strategy"`
 	Image         string `json:"image,omitempty"`
@@ -39,9 +42,10 @@ type Manifest struct {
 	Raw    Raw      `json:"raw"`
 
 	Proof     json.RawMessage   `json:"proof,omitempty"`
-	Databases []string          `json:"-"` // in "options"
-	Paths     []string          `json:"-"` // in "options"
-	Exclude   []string          `json:"-"` // in "options"
+	Databases []string          `json:"-"`               // in "options"
+	Paths     []string          `json:"-"`               // in "options"
+	Exclude   []string          `json:"-"`               // in "options"
+	Files     []File            `json:"files,omitempty"` // where the stream alone does not say where they belong
 	Labels    map[string]string `json:"labels,omitempty"`
 	Warnings  []string          `json:"warnings,omitempty"`
 	Recipe    string            `json:"recipe,omitempty"` // how to restore with stock tools, in plain shell
@@ -51,6 +55,17 @@ type Manifest struct {
 type Program struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
+}
+
+// File is one file of a backup as it was in its container.
+type File struct {
+	Path  string `json:"path"` // absolute, in the container
+	Mode  uint32 `json:"mode"`
+	UID   uint32 `json:"uid"`
+	GID   uint32 `json:"gid"`
+	Sec   int64  `json:"sec"` // its time of modification
+	Nsec  int64  `json:"nsec,omitempty"`
+	Bytes int64  `json:"bytes"`
 }
 
 // Stored describes the object's bytes as they lie on the target.

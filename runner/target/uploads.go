@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"path"
 	"strings"
 
@@ -64,15 +65,24 @@ func (t *Target) abortUpload(ctx context.Context, key string) error {
 		// Older than minus a day is all: the storage's clock may be ahead of ours.
 		_, err = alone.Features().Command(ctx, "cleanup", nil, map[string]string{"max-age": "-24h"})
 	}
-	if err != nil && !errors.Is(err, fs.ErrorDirNotFound) {
+	if err != nil && !errors.Is(err, fs.ErrorDirNotFound) && !noBucket(err) {
 		return fmt.Errorf("end the unfinished upload of %s: %w", key, err)
 	}
 	return nil
 }
 
+// noBucket says that the storage answered, and has no such bucket yet: nothing was ever begun there.
+func noBucket(err error) bool {
+	status, known := httpStatus(err)
+	return known && status == http.StatusNotFound
+}
+
 // unfinished lists the keys below the target's folder that an upload was begun for.
 func unfinished(ctx context.Context, remote fs.Fs) ([]string, error) {
 	listed, err := remote.Features().Command(ctx, "list-multipart-uploads", nil, nil)
+	if noBucket(err) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list unfinished uploads: %w", err)
 	}

@@ -3,6 +3,7 @@
 package port
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/simpledeploy/backup/docker"
@@ -16,10 +17,17 @@ func New(t testing.TB, c *enginetest.Container) strategy.Container {
 	return connect(t, c, docker.Options{})
 }
 
-// WithHelper is New for strategies that run the helper program beside the container.
+// WithHelper is New for strategies that work by a helper container.
 func WithHelper(t testing.TB, c *enginetest.Container) strategy.Container {
 	t.Helper()
-	return connect(t, c, docker.Options{HelperImage: enginetest.HelperImage(t)})
+	helper.once.Do(func() { helper.image = enginetest.HelperImage(t) })
+	return connect(t, c, docker.Options{HelperImage: helper.image})
+}
+
+// helper is built once for a whole test binary.
+var helper struct {
+	once  sync.Once
+	image string
 }
 
 func connect(t testing.TB, c *enginetest.Container, opt docker.Options) strategy.Container {

@@ -66,7 +66,7 @@ func (s Source) Dump(t testing.TB) ([]byte, strategy.Proof) {
 	if err != nil {
 		t.Fatalf("the dump is not proven: %v", err)
 	}
-	return raw.Bytes(), proof
+	return raw.Bytes(), proof.With(report.Counted)
 }
 
 // Restore puts a dump back and fails the test when that does not work.

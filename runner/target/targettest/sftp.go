@@ -78,5 +78,6 @@ func (s *SFTP) Remote(t *testing.T, name, addr string) {
 	host, port, _ := net.SplitHostPort(addr)
 	define(t, name, map[string]string{
 		"type": "sftp", "host": host, "port": port, "user": s.user, "key_file": s.key, "shell_type": "none",
+		"idle_timeout": "0", // its timer would read rclone's global settings while a later test loads them anew
 	})
 }
