@@ -42,6 +42,9 @@ func startMySQLShop(t testing.TB, version string, opt enginetest.RunOptions) mys
 	t.Helper()
 	d := startMySQL(t, version, opt)
 	d.sql(t, testdata(t, "mysql.sql"))
+	if state := d.state(t); strings.Contains(state, "ERROR ") || strings.HasPrefix(version, "mariadb") && !strings.Contains(state, "sequence\t80\t3") {
+		t.Fatalf("the shop is not as it should be:\n%s", state)
+	}
 	return d
 }
 
@@ -131,6 +134,7 @@ func (d mysqlServer) writer() *strategytest.Writer {
 }
 
 func TestMySQL_OneServer(t *testing.T) {
+	t.Parallel()
 	d := startMySQLShop(t, "mariadb:10.11", enginetest.RunOptions{})
 	want := d.state(t)
 	dump, proof := d.Dump(t)
@@ -239,6 +243,7 @@ func (d mysqlServer) largeValue(t *testing.T) {
 
 // TestMySQL_TroubleInMidDump ends with the server's death.
 func TestMySQL_TroubleInMidDump(t *testing.T) {
+	t.Parallel()
 	d := startMySQL(t, "mariadb:10.11", enginetest.RunOptions{})
 	d.sql(t, mysqlBank)
 	dumpTo := func(w io.Writer) error {

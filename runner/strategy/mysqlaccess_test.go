@@ -11,6 +11,7 @@ import (
 
 // One server, asked as if its container had been started with these variables.
 func TestMySQL_FindsTheAccount(t *testing.T) {
+	t.Parallel()
 	const secret = "p w$x'\"\\#"
 	d := startMySQL(t, "mariadb:11.8", enginetest.RunOptions{
 		Volumes: []string{secretFiles(t, map[string]string{"root": secret + "\n", "user": "u$er", "pass": "x" + secret, "empty": "\n"}) + ":/run/secrets"},

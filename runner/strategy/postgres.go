@@ -64,7 +64,7 @@ func (s pgSession) dumpRoles(ctx context.Context, w io.Writer, mark string, serv
 	script := "trap '' TERM; exec pg_dumpall --globals-only --no-tablespaces --no-password --database=template1"
 	if !server.Super {
 		script += " --no-role-passwords"
-		report.Warnings = append(report.Warnings, fmt.Sprintf("the roles' passwords are not in the backup: %q is no superuser; set the label `user` to one", server.User))
+		report.Warnings = append(report.Warnings, fmt.Sprintf("the roles' passwords are not in the backup, and a restore of it needs another account: %q is no superuser; set the label `user` to one, or `databases` to its own", server.User))
 	}
 	if len(server.Tablespaces) > 0 {
 		report.Warnings = append(report.Warnings, fmt.Sprintf("tablespaces are not kept (%s): a restore puts everything into the default one", strings.Join(server.Tablespaces, ", ")))

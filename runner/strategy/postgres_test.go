@@ -149,6 +149,7 @@ func (d database) restoreOf(t testing.TB, ctx context.Context, r io.Reader) erro
 
 // TestPostgres_OneServer holds what leaves a server as it was, one after the other on the same one.
 func TestPostgres_OneServer(t *testing.T) {
+	t.Parallel()
 	d := startShop(t, "17")
 	dump, proof := d.Dump(t)
 	if got := proof.Detail["shop.public.customers"]; got != 2005 {
@@ -265,6 +266,7 @@ func (d database) recovered(t *testing.T) {
 }
 
 func TestPostgres_MissingToolsAndContainerKilledMidDump(t *testing.T) {
+	t.Parallel()
 	d := startShop(t, "15")
 	d.psql(t, "shop", "INSERT INTO customers (name) SELECT repeat('x', 500) FROM generate_series(1, 100000)")
 	d.Exec(t, "sh", "-c", "for f in $(command -v pg_dump) /usr/lib/postgresql/*/bin/pg_dump; do [ ! -e $f ] || mv $f $f.gone; done")

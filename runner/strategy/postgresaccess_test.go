@@ -5,10 +5,12 @@ import (
 
 	"github.com/simpledeploy/backup/internal/enginetest"
 	"github.com/simpledeploy/backup/runner/strategy"
+	"github.com/simpledeploy/backup/runner/strategy/strategytest"
 )
 
 // One server that wants a password for everything, asked as if its container had been started with these variables.
 func TestPostgres_FindsTheAccount(t *testing.T) {
+	t.Parallel()
 	dir := secretFiles(t, map[string]string{"password": "p w$x'\"\n", "app": "app-pass\n", "user": "app\n", "empty": ""})
 	d := startPostgres(t, "17", enginetest.RunOptions{
 		Volumes: []string{dir + ":/run/secrets"},
@@ -37,5 +39,23 @@ func TestPostgres_FindsTheAccount(t *testing.T) {
 		"the image's file is gone":    {[]string{"POSTGRES_PASSWORD_FILE=/nope"}, strategy.Options{}, "POSTGRES_PASSWORD_FILE names /nope", ""},
 		"another user's":              {nil, strategy.Options{User: "else"}, "no password supplied", ""},
 		"not a variable's name":       {nil, strategy.Options{PasswordEnv: "A;id"}, "not the name of a variable", ""},
+	})
+	t.Run("an application's account restores its own database", func(t *testing.T) {
+		own := d.Source
+		own.Container = strategytest.WithEnv{Container: d.Source.Container, Env: []string{unset, "POSTGRESQL_USERNAME=app", "POSTGRESQL_PASSWORD=app-pass"}}
+		own.Options.Databases = []string{"app"}
+		sql := func(text string) string {
+			return d.Exec(t, "sh", "-c", `PGPASSWORD=app-pass exec psql -XqAtU app -v ON_ERROR_STOP=1 -c "$1"`, "sh", text)
+		}
+		sql("CREATE TABLE t AS SELECT generate_series(1, 7) AS n")
+		dump, proof := own.Dump(t)
+		if proof.Rows != 7 {
+			t.Errorf("proof %+v", proof)
+		}
+		sql("DELETE FROM t WHERE n > 2; CREATE TABLE later ()")
+		own.Restore(t, dump)
+		if got := sql("SELECT sum(n), to_regclass('later') IS NULL FROM t"); got != "28|t" {
+			t.Errorf("restored: %s", got)
+		}
 	})
 }

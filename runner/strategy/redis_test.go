@@ -215,6 +215,7 @@ func (d redisServer) restoreOf(t testing.TB, ctx context.Context, opt strategy.O
 }
 
 func TestRedis_ProofKnowsEveryBit(t *testing.T) {
+	t.Parallel()
 	d := startRedis(t, "redis:7.0", enginetest.RunOptions{})
 	d.fill(t)
 	dump, proof := d.Dump(t)
@@ -264,6 +265,7 @@ func (d redisServer) refuses(t *testing.T, dump []byte) {
 }
 
 func TestRedis_RestoreCancelledHalfWayIsUndone(t *testing.T) {
+	t.Parallel()
 	d := startRedis(t, "redis:8.0", enginetest.RunOptions{})
 	d.fill(t)
 	dump, _ := d.Dump(t)
@@ -281,6 +283,7 @@ func TestRedis_RestoreCancelledHalfWayIsUndone(t *testing.T) {
 
 // What an appliance that died had put beside the old state is known by its marker.
 func TestRedis_RecoverRemovesOnlyWhatIsMarked(t *testing.T) {
+	t.Parallel()
 	d := startRedis(t, "valkey/valkey:8.1", enginetest.RunOptions{})
 	d.cli(t, 0, "SET mine x")
 	d.cli(t, 14, "SET simpledeploy-backup:restore:other x")
@@ -301,6 +304,7 @@ func TestRedis_RecoverRemovesOnlyWhatIsMarked(t *testing.T) {
 }
 
 func TestRedis_WithoutRoomTheOldStateGoesFirst(t *testing.T) {
+	t.Parallel()
 	d := startRedis(t, "redis:7.0", enginetest.RunOptions{Cmd: []string{"--maxmemory", "6mb"}})
 	d.fill(t)
 	dump, _ := d.Dump(t)
@@ -319,6 +323,7 @@ func TestRedis_WithoutRoomTheOldStateGoesFirst(t *testing.T) {
 }
 
 func TestRedis_KeysThatExpiredMeanwhileCountAsRestored(t *testing.T) {
+	t.Parallel()
 	d := startRedis(t, "redis:7.0", enginetest.RunOptions{})
 	d.cli(t, 0, "SET stays x\nSET goes x PX 1500\nSET goes2 x PX 1500\nCONFIG SET save ''")
 	dump, proof := d.Dump(t)
@@ -339,6 +344,7 @@ func TestRedis_KeysThatExpiredMeanwhileCountAsRestored(t *testing.T) {
 }
 
 func TestRedis_NodeOfACluster(t *testing.T) {
+	t.Parallel()
 	d := startRedis(t, "valkey/valkey:8.1", enginetest.RunOptions{Cmd: []string{"--cluster-enabled", "yes"}})
 	slots := func(from, to string) {
 		d.cli(t, 0, "CLUSTER ADDSLOTSRANGE "+from+" "+to)
@@ -369,6 +375,7 @@ func TestRedis_NodeOfACluster(t *testing.T) {
 }
 
 func TestRedis_RestoreInPlaceThatBreaksOffIsNoSecret(t *testing.T) {
+	t.Parallel()
 	d := startRedis(t, "redis:7.0", enginetest.RunOptions{Cmd: []string{"--maxmemory", "6mb"}})
 	d.fill(t)
 	dump, _ := d.Dump(t)
@@ -395,6 +402,7 @@ func TestRedis_RestoreInPlaceThatBreaksOffIsNoSecret(t *testing.T) {
 }
 
 func TestRedis_SlowReaderGetsOneFileThoughALaterSaveReplacesIt(t *testing.T) {
+	t.Parallel()
 	d := startRedis(t, "redis:7.0", enginetest.RunOptions{})
 	d.cli(t, 0, "SET which first\nEVAL \"math.randomseed(1) for i=1,60 do local p={} for j=1,20000 do p[j]=math.random(1000000) end redis.call('SET','w'..i,table.concat(p)) end\" 0")
 	var dump bytes.Buffer
@@ -409,6 +417,7 @@ func TestRedis_SlowReaderGetsOneFileThoughALaterSaveReplacesIt(t *testing.T) {
 }
 
 func TestRedis_ContainerKilledMidDump(t *testing.T) {
+	t.Parallel()
 	d := startRedis(t, "redis:8.0", enginetest.RunOptions{})
 	d.cli(t, 0, "EVAL \"math.randomseed(1) for i=1,200 do local p={} for j=1,20000 do p[j]=math.random(1000000) end redis.call('SET','w'..i,table.concat(p)) end\" 0")
 	var dump bytes.Buffer

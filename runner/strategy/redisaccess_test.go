@@ -16,6 +16,7 @@ import (
 const lookAtProcesses = `for f in /proc/[0-9]*/cmdline; do case "$f" in /proc/$$/*) ;; *) tr '\000' ' ' <$f; echo ;; esac; done`
 
 func TestRedis_FindsTheWayInAndShowsNoSecret(t *testing.T) {
+	t.Parallel()
 	const secret = "t0p s'ecr$et"
 	folder := secretFiles(t, map[string]string{
 		"secret": secret + "\n", "server.conf": "port 6400\nrequirepass \"" + secret + "\"\n",
@@ -50,7 +51,7 @@ func TestRedis_FindsTheWayInAndShowsNoSecret(t *testing.T) {
 				password = strings.ReplaceAll(secret, " ", "_")
 			}
 			d := startRedis(t, tt.version, tt.run, append(tt.auth, "--no-auth-warning", "-a", password)...)
-			d.cli(t, 0, "SET a b\nEVAL \"math.randomseed(1) for i=1,20 do local p={} for j=1,20000 do p[j]=math.random(1000000) end redis.call('SET','w'..i,table.concat(p)) end\" 0")
+			d.cli(t, 0, "SET a b\nEVAL \"math.randomseed(1) for i=1,100 do local p={} for j=1,20000 do p[j]=math.random(1000000) end redis.call('SET','w'..i,table.concat(p)) end\" 0")
 			shown := ""
 			var dump bytes.Buffer
 			look := strategytest.After(20_000, func() { shown += d.Exec(t, "sh", "-c", lookAtProcesses) })
@@ -58,7 +59,7 @@ func TestRedis_FindsTheWayInAndShowsNoSecret(t *testing.T) {
 			if _, err := d.Entry.Strategy.Dump(t.Context(), w, tt.opt, io.MultiWriter(&dump, look)); err != nil {
 				t.Fatal(err)
 			}
-			if proof, err := strategytest.Prove(d.Entry, dump.Bytes()); err != nil || proof.Entries != 21 {
+			if proof, err := strategytest.Prove(d.Entry, dump.Bytes()); err != nil || proof.Entries != 101 {
 				t.Errorf("proof %+v, %v", proof, err)
 			}
 			if !strings.Contains(shown, "cat") {
@@ -74,6 +75,7 @@ func TestRedis_FindsTheWayInAndShowsNoSecret(t *testing.T) {
 }
 
 func TestRedis_RefusalsSayWhatToDo(t *testing.T) {
+	t.Parallel()
 	plain := startRedis(t, "redis:7.0", enginetest.RunOptions{Env: []string{"EMPTY="}})
 	locked := startRedis(t, "redis:7.0", enginetest.RunOptions{Env: []string{"HIDDEN=right", "REDIS_PASSWORD=wr0ng"}, Cmd: []string{"sh", "-c", `p=$HIDDEN; exec redis-server --requirepass "$p"`}})
 	bare := startRedis(t, "redis:7.0", enginetest.RunOptions{})
@@ -114,6 +116,7 @@ func TestRedis_RefusalsSayWhatToDo(t *testing.T) {
 }
 
 func TestRedis_TLSOnly(t *testing.T) {
+	t.Parallel()
 	for _, version := range enginetest.RedisVersions() {
 		t.Run(version, func(t *testing.T) {
 			script := `cd /tmp && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=test -addext basicConstraints=critical,CA:true >/dev/null 2>&1
@@ -132,6 +135,7 @@ exec ` + strings.Replace(enginetest.RedisClient(version), "-cli", "-server", 1) 
 }
 
 func TestRedis_ReplicaIsDumpedAndNotRestoredInto(t *testing.T) {
+	t.Parallel()
 	network := enginetest.Network(t)
 	master := startRedis(t, "redis:8.0", enginetest.RunOptions{Network: network})
 	master.cli(t, 0, "SET a b")

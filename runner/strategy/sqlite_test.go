@@ -338,3 +338,144 @@ func TestSQLite_ALockThatIsNeverGivenBackIsAFailure(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 }
+
+func TestSQLite_AnyContainerAndAnyOwner(t *testing.T) {
+	t.Run("image without a shell, read-only root, other user", func(t *testing.T) {
+		a := startSQLite(t)
+		a.db(t, "make", "/data/app.db")
+		bare := onVolume(t, a.volume, func(o *enginetest.RunOptions) {
+			o.Image, o.Args = enginetest.ProgramImage(t, "github.com/simpledeploy/backup/docker/testdata/shellless"), []string{"--read-only", "--user", "7:7"}
+		})
+		want := a.db(t, "state", "/data/app.db")
+		raw, report, _ := bare.dump(t, strategy.Options{})
+		a.db(t, "damage", "/data/app.db")
+		enginetest.Docker(t, "stop", "--time", "1", a.ID)
+		bare.restore(t, raw, report)
+		enginetest.Docker(t, "start", a.ID)
+		if d := cmp.Diff(want, a.db(t, "state", "/data/app.db")); d != "" {
+			t.Errorf("state (-was +is):\n%s", d)
+		}
+	})
+	t.Run("owner who may not write beside his file", func(t *testing.T) {
+		a := startSQLite(t, func(o *enginetest.RunOptions) { o.Args = []string{"--user", "0:0"} })
+		a.db(t, "make", "/data/app.db")
+		a.Exec(t, "sh", "-c", "chown 0:0 /data; chmod 755 /data; chown 1000:1000 /data/app.db; chmod 600 /data/app.db")
+		before := a.listing(t)
+		_, _, proof := a.dump(t, strategy.Options{})
+		if proof.Detail["plain"] != 1000 {
+			t.Errorf("proof %+v", proof)
+		}
+		if d := cmp.Diff(before, a.listing(t)); d != "" {
+			t.Errorf("files changed:\n%s", d)
+		}
+		// With the application at work the files beside it stay; they are its owner's, not root's.
+		a.Exec(t, "sh", "-c", "cp -p /data/app.db /data/other.db")
+		a.behind(t, "hammering", "hammer", "/data/other.db")
+		a.dump(t, strategy.Options{Paths: []string{"/data/*.db"}})
+	})
+	t.Run("read-only mount", func(t *testing.T) {
+		a := startSQLite(t)
+		a.db(t, "make", "/data/plain.db", "delete")
+		reader := onVolume(t, a.volume, func(o *enginetest.RunOptions) { o.Volumes = []string{a.volume + ":/data:ro"} })
+		if _, _, proof := reader.dump(t, strategy.Options{}); proof.Detail["plain"] != 1000 {
+			t.Errorf("proof %+v", proof)
+		}
+		a.db(t, "make", "/data/wal.db", "wal")
+		reader.failsWith(t, strategy.Options{}, "/data/wal.db", "read-only mount")
+	})
+	t.Run("mounted as a single file", func(t *testing.T) {
+		a := startSQLite(t)
+		a.db(t, "make", "/data/app.db")
+		dir := t.TempDir()
+		enginetest.Docker(t, "cp", a.Name+":/data/app.db", dir+"/one.db")
+		alone := startSQLite(t, func(o *enginetest.RunOptions) { o.Volumes = append(o.Volumes, dir+"/one.db:/srv/one.db") })
+		alone.failsWith(t, strategy.Options{Paths: []string{"/srv/one.db"}}, "/srv/one.db", "mount its folder")
+	})
+	t.Run("a collation that only the application has", func(t *testing.T) {
+		a := startSQLite(t)
+		a.db(t, "collated", "/data/app.db")
+		_, report, proof := a.dump(t, strategy.Options{})
+		if proof.Detail["fine"] != 1 || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "own") {
+			t.Errorf("proof %+v, warnings %v", proof, report.Warnings)
+		}
+	})
+}
+
+// peak follows the helper on a volume and tells the most memory that it ever had.
+func peak(t *testing.T, volume string) func() int {
+	done, most := make(chan struct{}), make(chan int)
+	go func() {
+		best, tick := 0, time.NewTicker(100*time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				most <- best
+				return
+			case <-tick.C:
+			}
+			out, _ := exec.Command("docker", "ps", "-q", "--filter", "label=com.simpledeploy.backup.role=helper", "--filter", "volume="+volume).Output()
+			for _, id := range strings.Fields(string(out)) {
+				pid, _ := exec.Command("docker", "inspect", "--format", "{{.State.Pid}}", id).Output()
+				status, _ := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/status")
+				for line := range strings.Lines(string(status)) {
+					if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+						n, _ := strconv.Atoi(strings.Fields(rest)[0])
+						best = max(best, n>>10)
+					}
+				}
+			}
+		}
+	}()
+	return func() int { close(done); return <-most }
+}
+
+func TestSQLite_AGiBInBoundedMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes some GiB")
+	}
+	a := startSQLite(t)
+	a.db(t, "big", "/data/big.db", "1024")
+	path := filepath.Join(t.TempDir(), "raw")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	prover := a.entry.Prover()
+	mib := peak(t, a.volume)
+	began := time.Now()
+	report, err := a.entry.Strategy.Dump(t.Context(), a.port, strategy.Options{}, io.MultiWriter(file, prover))
+	if err != nil {
+		t.Fatal(err)
+	}
+	took, most := time.Since(began), mib()
+	proof, err := prover.Proof()
+	if err != nil || report.Counted.Detail["big"] != 1024 || proof.Bytes < 1<<30 {
+		t.Fatalf("proof %+v, %v, counted %+v", proof, err, report.Counted)
+	}
+	t.Logf("%d MiB in %s, helper's peak %d MiB", proof.Bytes>>20, took, most)
+	if most == 0 || most > 96 {
+		t.Errorf("the helper had %d MiB", most)
+	}
+	want := a.db(t, "state", "/data/big.db")
+	a.Exec(t, "truncate", "-s", "5000000", "/data/big.db")
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	enginetest.Docker(t, "stop", "--time", "1", a.ID)
+	mib = peak(t, a.volume)
+	got, err := a.entry.Strategy.Restore(t.Context(), a.port, strategy.Options{Token: "t", Files: report.Files}, file)
+	most = mib()
+	if err != nil || got.Restored.Detail["big"] != 1024 {
+		t.Fatalf("restore: %v", err)
+	}
+	t.Logf("restore: helper's peak %d MiB", most)
+	if most == 0 || most > 96 {
+		t.Errorf("the restoring helper had %d MiB", most)
+	}
+	enginetest.Docker(t, "start", a.ID)
+	if d := cmp.Diff(want, a.db(t, "state", "/data/big.db")); d != "" {
+		t.Errorf("state (-was +is):\n%s", d)
+	}
+}

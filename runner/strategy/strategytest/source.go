@@ -88,6 +88,12 @@ func (s Source) restoreOptions(size int) strategy.Options {
 // Prove gives a dump of the source to its strategy's prover.
 func (s Source) Prove(t testing.TB, raw []byte) (strategy.Proof, error) {
 	t.Helper()
+	return proofOf(s.prover(t), raw)
+}
+
+// prover is that of what the source's dump will be.
+func (s Source) prover(t testing.TB) func() strategy.Prover {
+	t.Helper()
 	extension := s.Entry.Extension
 	if n, ok := s.Entry.Strategy.(strategy.Namer); ok {
 		var err error
@@ -95,21 +101,11 @@ func (s Source) Prove(t testing.TB, raw []byte) (strategy.Proof, error) {
 			t.Fatalf("ask for the extension: %v", err)
 		}
 	}
-	return prove(s.Entry.NewProver(extension), raw)
+	return func() strategy.Prover { return s.Entry.NewProver(extension) }
 }
 
 // Prove gives a dump to the prover of a strategy with one raw form.
-func Prove(e strategy.Entry, raw []byte) (strategy.Proof, error) { return prove(e.Prover(), raw) }
-
-// prove writes it in pieces that fit no line and no block.
-func prove(p strategy.Prover, raw []byte) (strategy.Proof, error) {
-	for rest := raw; len(rest) > 0; rest = rest[min(len(rest), 40_099):] {
-		if _, err := p.Write(rest[:min(len(rest), 40_099)]); err != nil {
-			return strategy.Proof{}, err
-		}
-	}
-	return p.Proof()
-}
+func Prove(e strategy.Entry, raw []byte) (strategy.Proof, error) { return proofOf(e.Prover, raw) }
 
 func (s Source) clean(t testing.TB) {
 	t.Helper()

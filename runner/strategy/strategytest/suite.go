@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -20,7 +19,7 @@ func Run(t *testing.T, s Source) {
 	s.Container = watched
 	before := s.State(t)
 	raw, proof := s.Dump(t)
-	t.Run("proof refuses what is cut short", func(t *testing.T) { s.cutShort(t, raw) })
+	t.Run("proof refuses what is cut short", func(t *testing.T) { Truncations(t, s.prover(t), raw) })
 	t.Run("dump that cannot be written or is called off is an error", func(t *testing.T) { s.brokenOff(t) })
 	t.Run("restore into the same service", func(t *testing.T) { s.restored(t, raw, before, proof) })
 	if s.Entry.Stages {
@@ -54,20 +53,6 @@ func Run(t *testing.T, s Source) {
 	}
 	if shown := s.shows(watched.Shown()); shown != "" {
 		t.Errorf("%q was on a command line", shown)
-	}
-}
-
-// cutShort tries some of the places where a stream may end, the first and the last among them.
-func (s Source) cutShort(t *testing.T, raw []byte) {
-	random := rand.New(rand.NewPCG(1, uint64(len(raw))))
-	places := []int{0, 1, len(raw) - 1}
-	for range 20 {
-		places = append(places, random.IntN(len(raw)))
-	}
-	for _, n := range places {
-		if _, err := s.Prove(t, raw[:n]); err == nil {
-			t.Errorf("the first %d of %d bytes count as whole", n, len(raw))
-		}
 	}
 }
 
