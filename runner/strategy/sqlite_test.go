@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simpledeploy/backup/docker"
 	"github.com/simpledeploy/backup/internal/enginetest"
 	"github.com/simpledeploy/backup/internal/enginetest/port"
 	"github.com/simpledeploy/backup/runner/strategy"
@@ -218,17 +219,17 @@ func TestSQLite_RestoresToAFreshVolumeAndAfterDamage(t *testing.T) {
 		if d := cmp.Diff(proof, *got.Restored); d != "" {
 			t.Errorf("counts (-proof +restored):\n%s", d)
 		}
-		if list := fresh.listing(t); !strings.Contains(list, "/data/deep/app.db 1000:1000 640\n") || !strings.Contains(list, "/data/deep 1000:1000 755") {
+		if list := fresh.listing(t); !strings.Contains(list, "/data/deep/app.db 1000:1000 640") || !strings.Contains(list, "/data/deep 1000:1000 755") {
 			t.Errorf("owner and mode:\n%s", list)
 		}
 	})
 	for name, damage := range map[string]string{
-		"overwritten":   "dd if=/dev/urandom of=/data/deep/app.db bs=4096 count=20 conv=notrunc 2>/dev/null",
-		"cut":           "truncate -s 10000 /data/deep/app.db",
-		"gone":          "rm /data/deep/app.db",
-		"with its path": "rm -r /data/deep",
-		"a stale wal":   "cp /data/deep/app.db /tmp/x.db && db damage /tmp/x.db && db crash /tmp/x.db; cp /tmp/x.db-wal /data/deep/app.db-wal; ls /data/deep/app.db-wal",
-		"a folder beside it where its journal should be": "rm /data/deep/app.db; ln -s /etc/passwd /data/deep/app.db-journal",
+		"overwritten":                        "dd if=/dev/urandom of=/data/deep/app.db bs=4096 count=20 conv=notrunc 2>/dev/null",
+		"cut":                                "truncate -s 10000 /data/deep/app.db",
+		"gone":                               "rm /data/deep/app.db",
+		"with its path":                      "rm -r /data/deep",
+		"a stale wal":                        "cp /data/deep/app.db /tmp/x.db && db damage /tmp/x.db && db crash /tmp/x.db; cp /tmp/x.db-wal /data/deep/app.db-wal; ls /data/deep/app.db-wal",
+		"a link where its journal should be": "rm /data/deep/app.db; ln -s /etc/passwd /data/deep/app.db-journal",
 	} {
 		t.Run(name, func(t *testing.T) {
 			a.Exec(t, "sh", "-c", damage)
@@ -478,4 +479,71 @@ func TestSQLite_AGiBInBoundedMemory(t *testing.T) {
 	if d := cmp.Diff(want, a.db(t, "state", "/data/big.db")); d != "" {
 		t.Errorf("state (-was +is):\n%s", d)
 	}
+}
+
+func TestSQLite_AHelperThatIsKilledLeavesNothing(t *testing.T) {
+	a := startSQLite(t)
+	a.db(t, "big", "/data/big.db", "40")
+	dir := t.TempDir()
+	engine, err := docker.Connect(t.Context(), docker.Options{DataDir: dir, StoreID: t.Name(), HelperImage: enginetest.HelperImage(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	info, err := engine.Inspect(t.Context(), a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := a.listing(t)
+	copies := 0
+	killed := writerFunc(func(p []byte) (int, error) {
+		// The first bytes come once the copy is made: it lies in the run's folder now.
+		found, _ := filepath.Glob(dir + "/run/helper-*/work/*")
+		copies += len(found)
+		enginetest.Docker(t, "kill", enginetest.Docker(t, "ps", "--quiet", "--filter", "label=simpledeploy.helper="+t.Name()))
+		return len(p), nil
+	})
+	var once firstOnly
+	once.w = killed
+	if _, err := a.entry.Strategy.Dump(t.Context(), engine.Container(info), strategy.Options{}, &once); err == nil {
+		t.Error("the dump says that it is done")
+	}
+	if copies == 0 {
+		t.Error("no copy was in the run's folder: this test proves nothing")
+	}
+	if left, _ := filepath.Glob(dir + "/run/*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if d := cmp.Diff(before, a.listing(t)); d != "" {
+		t.Errorf("files changed:\n%s", d)
+	}
+	// What an appliance that was killed itself could not remove goes at the next start.
+	work := dir + "/run/helper-left/work"
+	if err := errors.Join(os.MkdirAll(work, 0o777), os.WriteFile(work+"/copy-0", []byte("x"), 0o600), os.Chown(work+"/copy-0", 1000, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.RemoveLeftovers(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(dir + "/run/*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// firstOnly hands on the first bytes and swallows the rest.
+type firstOnly struct {
+	w    io.Writer
+	done bool
+}
+
+func (f *firstOnly) Write(p []byte) (int, error) {
+	if f.done {
+		return len(p), nil
+	}
+	f.done = true
+	return f.w.Write(p)
 }
