@@ -150,7 +150,7 @@ func (d mongoServer) state(t testing.TB) string {
 			if strings.HasPrefix(spec.Name, "system.") {
 				continue
 			}
-			out = append(out, fmt.Sprintf("%s.%s %s %s", name, spec.Name, spec.Type, spec.Options))
+			out = append(out, fmt.Sprintf("%s.%s %s %s", name, spec.Name, spec.Type, fields(t, spec.Options)))
 			if spec.Type != "view" {
 				out = append(out, mongoContent(t, db.Collection(spec.Name), spec.Type == "collection")...)
 			}
@@ -186,9 +186,26 @@ func mongoContent(t testing.TB, c *mongodriver.Collection, indexed bool) (out []
 		t.Fatal(err)
 	}
 	for _, index := range indexes {
-		out = append(out, fmt.Sprintf("%s index %s", where, index))
+		out = append(out, fmt.Sprintf("%s index %s", where, fields(t, index)))
 	}
 	return out
+}
+
+// fields shows a document without the order of its fields, which options of indexes do not keep.
+func fields(t testing.TB, doc bson.Raw) string {
+	t.Helper()
+	var out []string
+	if len(doc) > 0 {
+		elements, err := doc.Elements()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range elements {
+			out = append(out, e.String())
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
 }
 
 // damage is what a later version of the application and a bad day do.
