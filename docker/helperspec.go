@@ -26,7 +26,7 @@ func accessOf(cmd strategy.HelperCommand) access { return access{cmd.Writable, c
 
 // readOnly says how a mount is given. Who opens a database to read it needs to write beside it, but never where the
 // container itself may not: whatever a hostile one leads the helper to, it could have done itself.
-func (a access) readOnly(from place) bool { return !a.writable && !(a.database && from.RW) }
+func (a access) readOnly(from place) bool { return !a.writable && (!a.database || !from.RW) }
 
 func (a access) capabilities() []string {
 	caps := []string{"DAC_READ_SEARCH"}

@@ -33,6 +33,7 @@ func (d *Decoder) checkGroups(services []Service) {
 	groups := groupsOf(services)
 	for _, g := range groups {
 		g.members = d.refuseOtherTimings(g)
+		g.members = d.refuseHeldDumps(g)
 		if len(g.members) == 0 {
 			continue
 		}
@@ -97,6 +98,28 @@ func (d *Decoder) refuseOtherTimings(g *groupOf) []member {
 			Why: fmt.Sprintf("the jobs of a group are backed up at one moment, and %s, which is in the group %s too, has the %s %q",
 				lead.job.ID(), g.name, key, want),
 			Suggestion: fmt.Sprintf("write %s, or take the label %s out", want, d.labelOf(m.job, "group")),
+		})
+	}
+	return kept
+}
+
+// refuseHeldDumps refuses members that would hold the container in which another member is dumped by a command: none
+// runs in a container that is stopped or paused.
+func (d *Decoder) refuseHeldDumps(g *groupOf) []member {
+	var kept []member
+	for _, m := range g.members {
+		i := slices.IndexFunc(g.members, func(o member) bool {
+			return o.job.Identity == m.job.Identity && !d.strategyCalled(o.job.Strategy).Files
+		})
+		if i < 0 || !m.job.Holds() {
+			kept = append(kept, m)
+			continue
+		}
+		m.refuse(Problem{
+			Identity: m.job.Identity, Job: m.job.Name, Label: d.labelOf(m.job, "quiesce"), Value: m.job.Quiesce,
+			Why: fmt.Sprintf("%s of the same group is dumped by a command inside this container, and no command runs in it while it is held",
+				g.members[i].job.ID()),
+			Suggestion: "hold the containers that write to it instead, or take one of the two out of the group",
 		})
 	}
 	return kept

@@ -75,6 +75,18 @@ func TestDecode_GroupKeepsTheTimingOfMostOfItsMembers(t *testing.T) {
 	}
 }
 
+func TestDecode_AGroupNeverHoldsTheContainerOfADump(t *testing.T) {
+	both := with(compose("db", "postgres:17", "group", "g", "sql.strategy", "postgres", "wal.strategy", "volume", "wal.quiesce", "stop"), volumeAt("/wal"))
+	apart := with(compose("other", "postgres:17", "sql.group", "g", "sql.strategy", "postgres", "wal.group", "h", "wal.strategy", "volume", "wal.quiesce", "stop"), volumeAt("/wal"))
+	services := decoder(t).Decode([]Container{both, apart})
+	if diff := cmp.Diff([]string{"shop/db/sql g", "shop/db/wal g refused", "shop/other/sql g", "shop/other/wal h"}, declared(services)); diff != "" {
+		t.Error(diff)
+	}
+	if p := services[0].Problems; len(p) != 1 || p[0].Label != "simpledeploy.backup.wal.quiesce" || !strings.Contains(p[0].Why, "shop/db/sql of the same group") {
+		t.Errorf("problems: %+v", p)
+	}
+}
+
 func TestDecode_GroupsOfTwoProjectsHaveNothingToDoWithEachOther(t *testing.T) {
 	services := decoder(t).Decode([]Container{
 		files("a", "group", "g"), files("b", "group", "g"),

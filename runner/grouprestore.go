@@ -326,7 +326,7 @@ func (r *Runner) restorePart(ctx context.Context, part *store.Restore, c chosen)
 func (r *Runner) safetyGroup(ctx context.Context, restore string, c chosenGroup) (string, map[string]string, error) {
 	row := store.GroupRun{
 		ID: store.NewID(), Instance: r.cfg.Store.Instance(), Project: c.members[0].project, Name: c.row.Name, Trigger: triggerSafety,
-		State: store.Running, QueuedAt: r.now(), StartedAt: r.now(), HeldAt: r.now(),
+		State: store.Running, QueuedAt: r.now(), StartedAt: r.now(),
 	}
 	if err := r.cfg.Store.CreateGroupRun(ctx, row, nil); err != nil {
 		return "", nil, err

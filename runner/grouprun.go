@@ -107,6 +107,7 @@ func (r *Runner) beginGroup(ctx context.Context, row *store.GroupRun, queued Gro
 		}
 		if !ok {
 			r.skipAbsent(ctx, run)
+			r.progress.end(run.ID)
 			continue
 		}
 		r.begin(ctx, &run, job, row.StartedAt)

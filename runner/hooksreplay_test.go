@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/simpledeploy/backup/internal/enginetest"
+	"github.com/simpledeploy/backup/runner"
 	"github.com/simpledeploy/backup/store"
 )
 
@@ -105,5 +106,30 @@ func TestHooks_PostRunsInTheContainerThatTookThePlaceOnlyIfItAsksForTheSame(t *t
 				t.Errorf("post left %q in the new container, want %q", got, c.told)
 			}
 		})
+	}
+}
+
+func TestHooks_PostThatTheShutdownCutsShortIsRunByTheNextStart(t *testing.T) {
+	a := newAppliance(t)
+	c := a.idle("app", hooked(map[string]string{
+		"post": "if [ -e /tmp/begun ]; then echo $SIMPLEDEPLOY_STATE > /tmp/again; else touch /tmp/begun; sleep 4713; fi",
+	}))
+	a.start(func(cfg *runner.Config) { cfg.Grace = 10 * time.Millisecond })
+	a.declared("app")
+	ids, err := a.runner.Trigger(t.Context(), runner.RunRequest{Project: a.project, Service: "app"})
+	a.must(err)
+	begun := func() bool { _, err := c.TryExec(t.Context(), nil, "test", "-e", "/tmp/begun"); return err == nil }
+	a.until("post has begun", begun)
+	asked := time.Now()
+	a.stop()
+	if took := time.Since(asked); took > 30*time.Second {
+		t.Errorf("the shutdown waited %s for a hook", took)
+	}
+	a.start()
+	a.until("post has been run again", func() bool { return len(a.journal()) == 0 })
+	run := a.ended(ids[0])
+	wantStates(t, run, "post ok")
+	if got := c.Exec(t, "cat", "/tmp/again"); got != "dumped" || run.State != store.Interrupted {
+		t.Errorf("post was told %q, the run is %s", got, run.State)
 	}
 }

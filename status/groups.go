@@ -57,8 +57,18 @@ func getGroupProgress(s *Server, r *http.Request) (any, error) {
 	}
 	v := Progress{ID: g.ID, State: g.State, Done: ended(g.State), Error: g.Error}
 	v.Progress, _ = s.runner.Progress(g.ID)
+	v.RawBytes, v.StoredBytes, v.ExpectedBytes = 0, 0, 0
+	for _, run := range g.Runs { // those that are at work tell more than the record
+		now, working := s.runner.Progress(run.ID)
+		if !working {
+			now = runner.Progress{RawBytes: run.RawBytes, StoredBytes: run.StoredBytes, ExpectedBytes: run.RawBytes}
+		}
+		v.RawBytes += now.RawBytes
+		v.StoredBytes += now.StoredBytes
+		v.ExpectedBytes += now.ExpectedBytes
+	}
 	if v.Done {
-		v.Progress = runner.Progress{Phase: g.State, StoredBytes: g.StoredBytes, Since: g.FinishedAt}
+		v.Phase, v.Since, v.ExpectedBytes = g.State, g.FinishedAt, 0
 	}
 	return v, nil
 }

@@ -63,6 +63,11 @@ func TestGroups_AreListedAndToldWhole(t *testing.T) {
 	if !p.Done || p.State != "failed" || !strings.Contains(p.Error, "shop/cache/default") {
 		t.Errorf("progress: %+v", p)
 	}
+	w.runner.progress = map[string]runner.Progress{"0run2": {Phase: "dumping", RawBytes: 7, ExpectedBytes: 70}, "0group2": {Phase: "dumping shop/db/default"}}
+	w.must(json.Unmarshal(w.ask(false, "GET", "/api/groups/0group2/progress", "").Body.Bytes(), &p))
+	if p.RawBytes != 7 || p.Phase != "failed" {
+		t.Errorf("progress with a member at work: %+v", p)
+	}
 	var runs status.Runs
 	w.must(json.Unmarshal(w.ask(false, "GET", "/api/runs?group_run=0group1", "").Body.Bytes(), &runs))
 	if len(runs.Runs) != 1 || runs.Runs[0].ID != "0run1" {

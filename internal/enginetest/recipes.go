@@ -9,7 +9,7 @@ import (
 
 // recipePackages are Debian's packages of the engines that have no strategy of their own but a recipe.
 func recipePackages() map[string]string {
-	return map[string]string{"etcd": "etcd-server etcd-client", "ldap": "slapd ldap-utils"}
+	return map[string]string{"etcd": "etcd-server etcd-client", "ldap": "slapd ldap-utils", "influxdb": "influxdb influxdb-client"}
 }
 
 // RecipeImage is a small Debian with one of those engines, and no entrypoint: the recipe has the command.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"hash/crc64"
 	"io"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -235,5 +237,50 @@ func (d mongoServer) heavy(t testing.TB) {
 			docs = append(docs, bson.D{{Key: "_id", Value: batch*8 + i}, {Key: "data", Value: bson.Binary{Data: data}}})
 		}
 		d.insert(t, "shop", "heavy", docs...)
+	}
+}
+
+// archiveOf writes an archive of one collection, shop.twice, by hand.
+func archiveOf(t *testing.T, docs ...bson.D) []byte {
+	t.Helper()
+	marshal := func(doc bson.D) []byte {
+		b, err := bson.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	var body []byte
+	for _, doc := range docs {
+		body = append(body, marshal(doc)...)
+	}
+	block := func(end bool, crc int64) []byte {
+		return marshal(bson.D{{Key: "db", Value: "shop"}, {Key: "collection", Value: "twice"}, {Key: "EOF", Value: end}, {Key: "CRC", Value: crc}})
+	}
+	stop := []byte{0xff, 0xff, 0xff, 0xff}
+	return slices.Concat([]byte{0x6d, 0xe2, 0x99, 0x81},
+		marshal(bson.D{{Key: "concurrent_collections", Value: int32(4)}, {Key: "version", Value: "0.1"}, {Key: "server_version", Value: "7.0.0"}, {Key: "tool_version", Value: "100.0.0"}}),
+		marshal(bson.D{{Key: "db", Value: "shop"}, {Key: "collection", Value: "twice"}, {Key: "metadata", Value: ""}, {Key: "size", Value: int32(0)}, {Key: "type", Value: "collection"}}), stop,
+		block(false, 0), body, stop, block(true, int64(crc64.Checksum(body, crc64.MakeTable(crc64.ECMA)))), stop)
+}
+
+// A document that is written while a server that stands alone is dumped may come twice. The backup must not be lost
+// for that.
+func TestMongo_DocumentThatIsTwiceInTheBackup(t *testing.T) {
+	d := startMongo(t, enginetest.RunOptions{})
+	dump := archiveOf(t, bson.D{{Key: "_id", Value: 1}}, bson.D{{Key: "_id", Value: 2}}, bson.D{{Key: "_id", Value: 1}, {Key: "moved", Value: true}})
+	proof, err := proveMongo(t, dump)
+	if err != nil || proof.Rows != 3 {
+		t.Fatalf("proof %+v, %v", proof, err)
+	}
+	report := d.restore(t, dump, strategy.Options{Databases: []string{"shop"}})
+	if diff := cmp.Diff(&proof, report.Restored); diff != "" {
+		t.Errorf("counted differs from the proof:\n%s", diff)
+	}
+	if len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "1 documents are twice") {
+		t.Errorf("warnings: %q", report.Warnings)
+	}
+	if n, err := d.client.Database("shop").Collection("twice").CountDocuments(t.Context(), bson.D{}); n != 2 || err != nil {
+		t.Errorf("%d documents, %v", n, err)
 	}
 }

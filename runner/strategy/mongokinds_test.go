@@ -58,6 +58,30 @@ func TestMongo_KindsOfCollections(t *testing.T) {
 	}
 }
 
+func TestMongo_Indexes(t *testing.T) {
+	d := startMongo(t, enginetest.RunOptions{})
+	d.fill(t)
+	index := func(name string, key bson.D, more ...bson.E) bson.D {
+		spec := append(bson.D{{Key: "key", Value: key}, {Key: "name", Value: name}, {Key: "ns", Value: "shop.orders"}}, more...) // as mongorestore writes it
+		return bson.D{{Key: "createIndexes", Value: "orders"}, {Key: "indexes", Value: bson.A{spec}}}
+	}
+	if !d.offers(t, "shop", index("by customer", bson.D{{Key: "customer", Value: 1}, {Key: "total", Value: -1}})) {
+		t.Skip("this server takes no indexes as mongorestore writes them")
+	}
+	d.command(t, "shop", index("unique", bson.D{{Key: "at", Value: 1}, {Key: "_id", Value: 1}}, bson.E{Key: "unique", Value: true}))
+	d.offers(t, "shop", index("some", bson.D{{Key: "total", Value: 1}}, bson.E{Key: "partialFilterExpression", Value: bson.D{{Key: "total", Value: bson.D{{Key: "$gt", Value: 5}}}}}))
+	d.offers(t, "shop", index("words", bson.D{{Key: "customer", Value: "text"}}))
+	want := d.state(t)
+	dump, _ := d.dump(t, strategy.Options{})
+	if err := d.client.Database("shop").Collection("orders").Indexes().DropAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.restore(t, dump, strategy.Options{})
+	if diff := cmp.Diff(want, d.state(t)); diff != "" {
+		t.Errorf("restored state differs (-was +is):\n%s", diff)
+	}
+}
+
 // A document that is older than the rule that it breaks must come back all the same.
 func TestMongo_DocumentsOlderThanTheirValidator(t *testing.T) {
 	d := startMongo(t, enginetest.RunOptions{})

@@ -226,18 +226,22 @@ func (o *onlyRead) Read(p []byte) (int, error) { return o.r.Read(p) }
 
 func TestMongoLoadLog_TellsRefusalsFromWhatIsThereTwice(t *testing.T) {
 	const said = "2026-01-01T00:00:00.000+0000\tcontinuing through error: E11000 duplicate key error collection: a.b index: _id_\n" +
-		"2026-01-01T00:00:00.000+0000\tfinished restoring a.b (100 documents, 2 failures)\n" +
+		"2026-01-01T00:00:00.000+0000\tfinished restoring a.b (100 documents, 1 failure)\n" +
 		"2026-01-01T00:00:00.000+0000\tfinished restoring a.c (1 document, 0 failures)\n"
 	for _, size := range []int{1, 10, 1000} {
 		var l mongoLoadLog
 		for piece := range slices.Chunk([]byte(said), size) {
 			_, _ = l.Write(piece)
 		}
-		if l.failures != 2 || l.twice["a.b"] != 2 || l.refused != "" {
+		if l.failures != 1 || l.twice["a.b"] != 1 || l.refusal() != "" {
+			t.Errorf("%+v", l)
+		}
+		_, _ = l.Write([]byte("\tfinished restoring a.d (1 document, 1 failure)\n"))
+		if l.refusal() != "mongorestore does not say why" {
 			t.Errorf("%+v", l)
 		}
 		_, _ = l.Write([]byte("\tcontinuing through error: Document failed validation\n"))
-		if l.refused != "Document failed validation" {
+		if l.refusal() != "Document failed validation" {
 			t.Errorf("%+v", l)
 		}
 	}

@@ -81,8 +81,17 @@ func (d *mongoReader) Read(p []byte) (int, error) {
 type mongoLoadLog struct {
 	line     []byte
 	failures int64
-	twice    map[string]int64 // per collection, documents whose key was there already
+	known    int64            // of them, documents whose key was there already
+	twice    map[string]int64 // failures per collection
 	refused  string           // the first other reason
+}
+
+// refusal is why the server did not take a document; empty: no other reason than that it was there already.
+func (l *mongoLoadLog) refusal() string {
+	if l.refused == "" && l.failures > l.known {
+		return "mongorestore does not say why"
+	}
+	return l.refused
 }
 
 var (
@@ -108,8 +117,13 @@ func (l *mongoLoadLog) Write(p []byte) (int, error) {
 }
 
 func (l *mongoLoadLog) follow(line []byte) {
-	if found := mongoRefusal.FindSubmatch(line); found != nil && l.refused == "" && !bytes.Contains(found[1], []byte("E11000")) {
-		l.refused = string(found[1])
+	if reason := mongoRefusal.FindSubmatch(line); reason != nil {
+		switch {
+		case bytes.Contains(reason[1], []byte("E11000")):
+			l.known++
+		case l.refused == "":
+			l.refused = string(reason[1])
+		}
 	}
 	found := mongoFinished.FindSubmatch(line)
 	if found == nil {

@@ -142,8 +142,8 @@ func (r *mongoRestore) load(ctx context.Context) error {
 	switch {
 	case !r.dump.complete:
 		return errors.New("load dump: mongorestore ended before the dump did")
-	case r.said.refused != "":
-		return fmt.Errorf("load dump: the server did not take %d documents: %s", r.said.failures, r.said.refused)
+	case r.said.refusal() != "":
+		return fmt.Errorf("load dump: the server did not take %d documents: %s", r.said.failures, r.said.refusal())
 	case r.said.failures > 0:
 		r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("%d documents are twice in the backup, as they were written while it was made; one of each was restored", r.said.failures))
 	}

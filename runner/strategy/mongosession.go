@@ -94,7 +94,7 @@ func (s mongoSession) run(ctx context.Context, script string, stdin io.Reader, s
 
 var (
 	mongoStamp = regexp.MustCompile(`^\d{4}-\d\d-\d\dT[\d:.]+[-+Z\d:]*\s+`)
-	mongoNoise = regexp.MustCompile(`^(writing |using write concern|done dumping |dumped |restoring |finished restoring |reading |preparing |dropping |no indexes |index: |connected to |setting number |\[|.*WARNING: --sslAllow|\d+ document\(s\) restored)`)
+	mongoNoise = regexp.MustCompile(`^(writing |using write concern|done dumping |dumped |restoring |finished restoring |reading |preparing |dropping |no indexes |index: |connected to |restoring indexes |setting number |\[|.*WARNING: --sslAllow|\d+ document\(s\) restored)`)
 )
 
 // mongoSaid leaves out what the tools tell of their progress: the reason stands among it.
@@ -110,10 +110,10 @@ func mongoSaid(err error) error {
 			kept = append(kept, line)
 		}
 	}
-	if len(kept) > 0 {
-		exit.Stderr = strings.Join(kept, "\n")
+	if len(kept) == 0 {
+		return err
 	}
-	return err
+	return &ExitError{Code: exit.Code, Stderr: strings.Join(kept, "\n"), Missing: exit.Missing}
 }
 
 // mongoListing takes down what an archive begins with.

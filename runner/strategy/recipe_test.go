@@ -17,19 +17,19 @@ import (
 
 var composeBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
-// recipe is the service in the Compose file of a page, as Compose reads it.
-func recipe(t *testing.T, page string) types.ServiceConfig {
+// recipe is the service in the n-th Compose file of a page, as Compose reads it.
+func recipe(t *testing.T, page string, n int) types.ServiceConfig {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../docs/recipes", page))
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := composeBlock.FindSubmatch(text)
-	if block == nil {
-		t.Fatalf("%s has no Compose file", page)
+	blocks := composeBlock.FindAllSubmatch(text, -1)
+	if len(blocks) <= n {
+		t.Fatalf("%s has no Compose file %d", page, n)
 	}
 	project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
-		WorkingDir: t.TempDir(), ConfigFiles: []types.ConfigFile{{Filename: "compose.yaml", Content: block[1]}},
+		WorkingDir: t.TempDir(), ConfigFiles: []types.ConfigFile{{Filename: "compose.yaml", Content: blocks[n][1]}},
 	}, func(o *loader.Options) { o.SetProjectName("recipe", true) })
 	if err != nil {
 		t.Fatal(err)
@@ -42,15 +42,19 @@ func recipe(t *testing.T, page string) types.ServiceConfig {
 }
 
 // startRecipe starts the service of a page as it stands there, but for the image.
-func startRecipe(t *testing.T, page, engine string, prepare func(volume string)) (*enginetest.Container, strategy.Options) {
+func startRecipe(t *testing.T, page string, n int, engine string, prepare func(volume string)) (*enginetest.Container, strategy.Options) {
 	t.Helper()
-	service := recipe(t, page)
+	service := recipe(t, page, n)
+	command := []string(service.Command)
+	if len(command) == 0 {
+		command = []string{"influxd"} // the only one that leaves it to its image
+	}
 	volume := enginetest.Volume(t)
 	if prepare != nil {
 		prepare(volume)
 	}
 	c := enginetest.Run(t, enginetest.RunOptions{
-		Image: enginetest.RecipeImage(t, engine), Cmd: service.Command, Volumes: []string{volume + ":" + service.Volumes[0].Target},
+		Image: enginetest.RecipeImage(t, engine), Cmd: command, Volumes: []string{volume + ":" + service.Volumes[0].Target},
 	})
 	return c, strategy.Options{
 		DumpCommand: service.Labels["simpledeploy.backup.dump-command"], RestoreCommand: service.Labels["simpledeploy.backup.restore-command"],
@@ -106,7 +110,7 @@ func recipeKeepsState(t *testing.T, c *enginetest.Container, opt strategy.Option
 }
 
 func TestRecipe_Etcd(t *testing.T) {
-	c, opt := startRecipe(t, "etcd.md", "etcd", nil)
+	c, opt := startRecipe(t, "etcd.md", 0, "etcd", nil)
 	waitFor(t, c, "etcdctl endpoint health")
 	c.Exec(t, "sh", "-c", `for n in $(seq 200); do etcdctl put "/shop/$n" "value $n"; done; printf 'a\000b' | etcdctl put binary`)
 	recipeKeepsState(t, c, opt, "etcdctl endpoint health", "etcdctl get --prefix '' | sha256sum; etcdctl get --prefix /shop/ --keys-only | wc -l", "etcdctl del --prefix /shop/1; etcdctl put new one")
@@ -160,7 +164,7 @@ ou: people
 
 func TestRecipe_LDAP(t *testing.T) {
 	image := enginetest.RecipeImage(t, "ldap")
-	c, opt := startRecipe(t, "ldap.md", "ldap", func(volume string) {
+	c, opt := startRecipe(t, "ldap.md", 0, "ldap", func(volume string) {
 		dir := t.TempDir()
 		for name, text := range map[string]string{"config.ldif": ldapConfig, "data.ldif": ldapData} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
@@ -177,4 +181,13 @@ func TestRecipe_LDAP(t *testing.T) {
 	recipeKeepsState(t, c, opt, ready,
 		"ldapsearch "+bind+" -LLL -o ldif-wrap=no -b dc=example,dc=org '*' entryUUID createTimestamp entryCSN userPassword | sort | sha256sum; slapcat -F /ldap/live/config -n 0 | grep -c ^dn:",
 		"ldapdelete "+bind+" 'cn=user 7,ou=people,dc=example,dc=org'; printf 'dn: cn=user 8,ou=people,dc=example,dc=org\\nchangetype: modify\\nreplace: sn\\nsn: changed\\n' | ldapmodify "+bind)
+}
+
+func TestRecipe_InfluxDB1(t *testing.T) {
+	c, opt := startRecipe(t, "influxdb.md", 1, "influxdb", nil)
+	const ready = "influx -execute 'SHOW DATABASES'"
+	waitFor(t, c, ready)
+	c.Exec(t, "sh", "-c", `influx -execute 'CREATE DATABASE shop'; influx -execute 'CREATE DATABASE "other one"' ; for n in $(seq 50); do echo "sales,shop=a amount=$n,note=\"grüße\" $n"; done >/tmp/lines; { printf '# DML\n# CONTEXT-DATABASE: shop\n'; cat /tmp/lines; } >/tmp/import; influx -import -path=/tmp/import -precision=s`)
+	recipeKeepsState(t, c, opt, ready, `influx -execute 'SHOW DATABASES'; influx -database shop -execute 'SELECT * FROM sales' -format csv`,
+		`influx -database shop -execute 'DROP SERIES FROM sales'; influx -execute 'CREATE DATABASE newer'`)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simpledeploy/backup/docker"
 	"github.com/simpledeploy/backup/internal/enginetest"
 	"github.com/simpledeploy/backup/internal/enginetest/port"
 	"github.com/simpledeploy/backup/runner/strategy"
@@ -218,17 +219,17 @@ func TestSQLite_RestoresToAFreshVolumeAndAfterDamage(t *testing.T) {
 		if d := cmp.Diff(proof, *got.Restored); d != "" {
 			t.Errorf("counts (-proof +restored):\n%s", d)
 		}
-		if list := fresh.listing(t); !strings.Contains(list, "/data/deep/app.db 1000:1000 640\n") || !strings.Contains(list, "/data/deep 1000:1000 755") {
+		if list := fresh.listing(t); !strings.Contains(list, "/data/deep/app.db 1000:1000 640") || !strings.Contains(list, "/data/deep 1000:1000 755") {
 			t.Errorf("owner and mode:\n%s", list)
 		}
 	})
 	for name, damage := range map[string]string{
-		"overwritten":   "dd if=/dev/urandom of=/data/deep/app.db bs=4096 count=20 conv=notrunc 2>/dev/null",
-		"cut":           "truncate -s 10000 /data/deep/app.db",
-		"gone":          "rm /data/deep/app.db",
-		"with its path": "rm -r /data/deep",
-		"a stale wal":   "cp /data/deep/app.db /tmp/x.db && db damage /tmp/x.db && db crash /tmp/x.db; cp /tmp/x.db-wal /data/deep/app.db-wal; ls /data/deep/app.db-wal",
-		"a folder beside it where its journal should be": "rm /data/deep/app.db; ln -s /etc/passwd /data/deep/app.db-journal",
+		"overwritten":                        "dd if=/dev/urandom of=/data/deep/app.db bs=4096 count=20 conv=notrunc 2>/dev/null",
+		"cut":                                "truncate -s 10000 /data/deep/app.db",
+		"gone":                               "rm /data/deep/app.db",
+		"with its path":                      "rm -r /data/deep",
+		"a stale wal":                        "cp /data/deep/app.db /tmp/x.db && db damage /tmp/x.db && db crash /tmp/x.db; cp /tmp/x.db-wal /data/deep/app.db-wal; ls /data/deep/app.db-wal",
+		"a link where its journal should be": "rm /data/deep/app.db; ln -s /etc/passwd /data/deep/app.db-journal",
 	} {
 		t.Run(name, func(t *testing.T) {
 			a.Exec(t, "sh", "-c", damage)
@@ -337,4 +338,212 @@ func TestSQLite_ALockThatIsNeverGivenBackIsAFailure(t *testing.T) {
 	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %s", took)
 	}
+}
+
+func TestSQLite_AnyContainerAndAnyOwner(t *testing.T) {
+	t.Run("image without a shell, read-only root, other user", func(t *testing.T) {
+		a := startSQLite(t)
+		a.db(t, "make", "/data/app.db")
+		bare := onVolume(t, a.volume, func(o *enginetest.RunOptions) {
+			o.Image, o.Args = enginetest.ProgramImage(t, "github.com/simpledeploy/backup/docker/testdata/shellless"), []string{"--read-only", "--user", "7:7"}
+		})
+		want := a.db(t, "state", "/data/app.db")
+		raw, report, _ := bare.dump(t, strategy.Options{})
+		a.db(t, "damage", "/data/app.db")
+		enginetest.Docker(t, "stop", "--time", "1", a.ID)
+		bare.restore(t, raw, report)
+		enginetest.Docker(t, "start", a.ID)
+		if d := cmp.Diff(want, a.db(t, "state", "/data/app.db")); d != "" {
+			t.Errorf("state (-was +is):\n%s", d)
+		}
+	})
+	t.Run("owner who may not write beside his file", func(t *testing.T) {
+		a := startSQLite(t, func(o *enginetest.RunOptions) { o.Args = []string{"--user", "0:0"} })
+		a.db(t, "make", "/data/app.db")
+		a.Exec(t, "sh", "-c", "chown 0:0 /data; chmod 755 /data; chown 1000:1000 /data/app.db; chmod 600 /data/app.db")
+		before := a.listing(t)
+		_, _, proof := a.dump(t, strategy.Options{})
+		if proof.Detail["plain"] != 1000 {
+			t.Errorf("proof %+v", proof)
+		}
+		if d := cmp.Diff(before, a.listing(t)); d != "" {
+			t.Errorf("files changed:\n%s", d)
+		}
+		// With the application at work the files beside it stay; they are its owner's, not root's.
+		a.Exec(t, "sh", "-c", "cp -p /data/app.db /data/other.db")
+		a.behind(t, "hammering", "hammer", "/data/other.db")
+		a.dump(t, strategy.Options{Paths: []string{"/data/*.db"}})
+	})
+	t.Run("read-only mount", func(t *testing.T) {
+		a := startSQLite(t)
+		a.db(t, "make", "/data/plain.db", "delete")
+		reader := onVolume(t, a.volume, func(o *enginetest.RunOptions) { o.Volumes = []string{a.volume + ":/data:ro"} })
+		if _, _, proof := reader.dump(t, strategy.Options{}); proof.Detail["plain"] != 1000 {
+			t.Errorf("proof %+v", proof)
+		}
+		a.db(t, "make", "/data/wal.db", "wal")
+		reader.failsWith(t, strategy.Options{}, "/data/wal.db", "read-only mount")
+	})
+	t.Run("mounted as a single file", func(t *testing.T) {
+		a := startSQLite(t)
+		a.db(t, "make", "/data/app.db")
+		dir := t.TempDir()
+		enginetest.Docker(t, "cp", a.Name+":/data/app.db", dir+"/one.db")
+		alone := startSQLite(t, func(o *enginetest.RunOptions) { o.Volumes = append(o.Volumes, dir+"/one.db:/srv/one.db") })
+		alone.failsWith(t, strategy.Options{Paths: []string{"/srv/one.db"}}, "/srv/one.db", "mount its folder")
+	})
+	t.Run("a collation that only the application has", func(t *testing.T) {
+		a := startSQLite(t)
+		a.db(t, "collated", "/data/app.db")
+		_, report, proof := a.dump(t, strategy.Options{})
+		if proof.Detail["fine"] != 1 || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "own") {
+			t.Errorf("proof %+v, warnings %v", proof, report.Warnings)
+		}
+	})
+}
+
+// peak follows the helper on a volume and tells the most memory that it ever had.
+func peak(t *testing.T, volume string) func() int {
+	done, most := make(chan struct{}), make(chan int)
+	go func() {
+		best, tick := 0, time.NewTicker(100*time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				most <- best
+				return
+			case <-tick.C:
+			}
+			out, _ := exec.Command("docker", "ps", "-q", "--filter", "label=com.simpledeploy.backup.role=helper", "--filter", "volume="+volume).Output()
+			for _, id := range strings.Fields(string(out)) {
+				pid, _ := exec.Command("docker", "inspect", "--format", "{{.State.Pid}}", id).Output()
+				status, _ := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/status")
+				for line := range strings.Lines(string(status)) {
+					if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+						n, _ := strconv.Atoi(strings.Fields(rest)[0])
+						best = max(best, n>>10)
+					}
+				}
+			}
+		}
+	}()
+	return func() int { close(done); return <-most }
+}
+
+func TestSQLite_AGiBInBoundedMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes some GiB")
+	}
+	a := startSQLite(t)
+	a.db(t, "big", "/data/big.db", "1024")
+	path := filepath.Join(t.TempDir(), "raw")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	prover := a.entry.Prover()
+	mib := peak(t, a.volume)
+	began := time.Now()
+	report, err := a.entry.Strategy.Dump(t.Context(), a.port, strategy.Options{}, io.MultiWriter(file, prover))
+	if err != nil {
+		t.Fatal(err)
+	}
+	took, most := time.Since(began), mib()
+	proof, err := prover.Proof()
+	if err != nil || report.Counted.Detail["big"] != 1024 || proof.Bytes < 1<<30 {
+		t.Fatalf("proof %+v, %v, counted %+v", proof, err, report.Counted)
+	}
+	t.Logf("%d MiB in %s, helper's peak %d MiB", proof.Bytes>>20, took, most)
+	if most == 0 || most > 96 {
+		t.Errorf("the helper had %d MiB", most)
+	}
+	want := a.db(t, "state", "/data/big.db")
+	a.Exec(t, "truncate", "-s", "5000000", "/data/big.db")
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	enginetest.Docker(t, "stop", "--time", "1", a.ID)
+	mib = peak(t, a.volume)
+	got, err := a.entry.Strategy.Restore(t.Context(), a.port, strategy.Options{Token: "t", Files: report.Files}, file)
+	most = mib()
+	if err != nil || got.Restored.Detail["big"] != 1024 {
+		t.Fatalf("restore: %v", err)
+	}
+	t.Logf("restore: helper's peak %d MiB", most)
+	if most == 0 || most > 96 {
+		t.Errorf("the restoring helper had %d MiB", most)
+	}
+	enginetest.Docker(t, "start", a.ID)
+	if d := cmp.Diff(want, a.db(t, "state", "/data/big.db")); d != "" {
+		t.Errorf("state (-was +is):\n%s", d)
+	}
+}
+
+func TestSQLite_AHelperThatIsKilledLeavesNothing(t *testing.T) {
+	a := startSQLite(t)
+	a.db(t, "big", "/data/big.db", "40")
+	dir := t.TempDir()
+	engine, err := docker.Connect(t.Context(), docker.Options{DataDir: dir, StoreID: t.Name(), HelperImage: enginetest.HelperImage(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	info, err := engine.Inspect(t.Context(), a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := a.listing(t)
+	copies := 0
+	killed := writerFunc(func(p []byte) (int, error) {
+		// The first bytes come once the copy is made: it lies in the run's folder now.
+		found, _ := filepath.Glob(dir + "/run/helper-*/work/*")
+		copies += len(found)
+		enginetest.Docker(t, "kill", enginetest.Docker(t, "ps", "--quiet", "--filter", "label=simpledeploy.helper="+t.Name()))
+		return len(p), nil
+	})
+	var once firstOnly
+	once.w = killed
+	if _, err := a.entry.Strategy.Dump(t.Context(), engine.Container(info), strategy.Options{}, &once); err == nil {
+		t.Error("the dump says that it is done")
+	}
+	if copies == 0 {
+		t.Error("no copy was in the run's folder: this test proves nothing")
+	}
+	if left, _ := filepath.Glob(dir + "/run/*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if d := cmp.Diff(before, a.listing(t)); d != "" {
+		t.Errorf("files changed:\n%s", d)
+	}
+	// What an appliance that was killed itself could not remove goes at the next start.
+	work := dir + "/run/helper-left/work"
+	if err := errors.Join(os.MkdirAll(work, 0o777), os.WriteFile(work+"/copy-0", []byte("x"), 0o600), os.Chown(work+"/copy-0", 1000, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.RemoveLeftovers(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(dir + "/run/*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// firstOnly hands on the first bytes and swallows the rest.
+type firstOnly struct {
+	w    io.Writer
+	done bool
+}
+
+func (f *firstOnly) Write(p []byte) (int, error) {
+	if f.done {
+		return len(p), nil
+	}
+	f.done = true
+	return f.w.Write(p)
 }

@@ -154,3 +154,25 @@ func TestLoad_RoutesRclonesLog(t *testing.T) {
 		t.Errorf("rclone's log did not arrive: %q", log.String())
 	}
 }
+
+func TestList_FolderThatIsNotThereYetIsNoErrorInTheLog(t *testing.T) {
+	var log bytes.Buffer
+	set, err := target.Load(t.Context(), target.Config{LocalDir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := set.Get("local")
+	objects, err := s.List(t.Context(), "host/project/service/job/")
+	if err != nil || len(objects) > 0 {
+		t.Errorf("%v, %v", objects, err)
+	}
+	if strings.Contains(log.String(), "not found") {
+		t.Errorf("the log: %s", log.String())
+	}
+	if _, err := s.Put(t.Context(), "host/project/service/job/a", strings.NewReader("x"), target.PutOptions{Size: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if objects, err = s.List(t.Context(), "host/project/service/job/"); err != nil || len(objects) != 1 {
+		t.Errorf("%v, %v", objects, err)
+	}
+}
