@@ -42,8 +42,10 @@ func newTandemShop(t *testing.T, keys map[string]string) *tandemShop {
 		both[key] = value
 	}
 	s := &tandemShop{appliance: a}
+	db := a.labels("db", both)
+	db[a.prefix+".backup.strategy"] = "postgres"
 	s.db = enginetest.StartPostgres(t, "17", enginetest.RunOptions{
-		Labels: a.labels("db", both), Network: network, Env: []string{"POSTGRES_PASSWORD=secret", "POSTGRES_DB=shop"},
+		Labels: db, Network: network, Env: []string{"POSTGRES_PASSWORD=secret", "POSTGRES_DB=shop"},
 	})
 	s.db.Exec(t, "psql", "-U", "postgres", "-d", "shop", "-v", "ON_ERROR_STOP=1", "-qc", "create table orders (i bigint primary key)")
 	app := a.labels("app", both)
