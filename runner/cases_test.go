@@ -149,9 +149,9 @@ func TestRun_ReadOnlyRootAndAnotherUser(t *testing.T) {
 		"mysql": {
 			func(a *appliance, labels map[string]string) *enginetest.Container {
 				c := enginetest.StartMySQL(a.t, "mariadb:10.11", enginetest.RunOptions{Labels: labels, Args: append(readOnly, "--tmpfs", "/run/mysqld:mode=1777", "--user", "mysql")})
-				c.Exec(a.t, "mariadb", "-psecret", "-e", "create database d; create table d.t as select 1 as one")
+				c.Exec(a.t, "mariadb", "-uroot", "-psecret", "-e", "create database d; create table d.t as select 1 as one")
 				return c
-			}, []string{"mariadb", "-psecret", "-e", "update d.t set one = 2"}, []string{"mariadb", "-psecret", "-Ne", "table d.t"},
+			}, []string{"mariadb", "-uroot", "-psecret", "-e", "update d.t set one = 2"}, []string{"mariadb", "-uroot", "-psecret", "-Ne", "table d.t"},
 			map[string]string{"strategy": "mysql"},
 		},
 		"volume": {
@@ -242,7 +242,7 @@ func TestRun_RenamedContainerIsTheSameService(t *testing.T) {
 	first := a.succeeded(a.run("app"))
 	name := c.Name + "-renamed"
 	enginetest.Docker(t, "rename", c.Name, name)
-	t.Cleanup(func() { enginetest.Shell(t, `docker rm -f "$NAME" >/dev/null`, nil, "NAME="+name) })
+	defer enginetest.Docker(t, "rename", name, c.Name) // who started it removes it by its name
 	c.Name = name
 	second := a.succeeded(a.run("app"))
 	if second.Container != name || second.JobID() != first.JobID() {

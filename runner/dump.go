@@ -79,9 +79,7 @@ func (r *Runner) afterFailedStream(ctx context.Context, b *backup, err error) er
 	if ok && f.cause != causeDump {
 		return err
 	}
-	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	now, lookErr := r.cfg.Engine.Inspect(look, b.info.ID)
+	now, lookErr := r.afterFailure(ctx, b.info, err)
 	switch {
 	case errors.Is(lookErr, strategy.ErrNoContainer):
 		return failed(causeContainer, true, fmt.Errorf("the container was removed during the run: %w", err))
@@ -89,6 +87,26 @@ func (r *Runner) afterFailedStream(ctx context.Context, b *backup, err error) er
 		return failed(causeContainer, true, fmt.Errorf("the container is %s since the dump began: %w", now.State, err))
 	}
 	return err
+}
+
+// afterFailure is the container as it is after a dump failed. A command that was killed may have been killed with its
+// container, which the engine knows a moment later than the command's own end.
+func (r *Runner) afterFailure(ctx context.Context, was strategy.Info, err error) (strategy.Info, error) {
+	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	exit, ok := errors.AsType[*strategy.ExitError](err)
+	killed := ok && exit.Code == 137
+	for {
+		now, lookErr := r.cfg.Engine.Inspect(look, was.ID)
+		if lookErr != nil || !killed || now.State != was.State {
+			return now, lookErr
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-look.Done():
+			return now, nil
+		}
+	}
 }
 
 // cleanUp removes what a failed attempt may have left. What cannot be removed now is kept in the journal and

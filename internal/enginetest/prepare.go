@@ -31,6 +31,10 @@ func wantedImages() []wanted {
 	add("mysql", "", MySQLVersions(), EnsureMySQL)
 	add("postgres", "postgres:", PostgresVersions(), EnsurePostgres)
 	add("redis", "", RedisVersions(), EnsureRedis)
+	for _, engine := range Recipes() {
+		all = append(all, wanted{"recipes", "", func(ctx context.Context) (string, error) { return EnsureRecipe(ctx, engine) }})
+	}
+	all = append(all, wanted{"sqlite", "", EnsureSQLite})
 	return append(all, wanted{"base", "", func(ctx context.Context) (string, error) { return EnsureBase(ctx, "bookworm") }})
 }
 

@@ -1,9 +1,12 @@
 package strategy_test
 
 import (
+	"bytes"
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/simpledeploy/backup/internal/enginetest"
 	"github.com/simpledeploy/backup/runner/strategy"
@@ -54,4 +57,18 @@ func TestMySQL_FindsTheAccount(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func TestMySQL_ImageThatHasNoMysqldumpIsDumpedWithWhatItHas(t *testing.T) {
+	d := startMySQLShop(t, "mariadb:11.8", enginetest.RunOptions{})
+	// The official image has neither name; Debian's package may bring both.
+	d.Exec(t, "sh", "-c", `for n in mysqldump mysql; do f=$(command -v $n) && rm "$f"; done; ! command -v mysqldump && ! command -v mysql`)
+	before := d.State(t)
+	raw, _ := d.Dump(t) // and proven
+	if _, err := d.Entry.Strategy.Restore(t.Context(), d.Source.Container, strategy.Options{Token: "r1"}, bytes.NewReader(raw)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, d.State(t)); diff != "" {
+		t.Errorf("restored state differs (-was +is):\n%s", diff)
+	}
 }

@@ -1,5 +1,5 @@
-// Command testimages makes the images of the engines that its arguments name (base, postgres, mysql, redis), or all
-// that the tests need, and prints their names. Where no registry answers, the images of our own making also get the
+// Command testimages makes the images of the engines that its arguments name (base, postgres, mysql, redis, sqlite,
+// recipes), or all that the tests need, and prints their names. Where no registry answers, the images of our own making also get the
 // official names, so that compose files work as they are.
 package main
 
