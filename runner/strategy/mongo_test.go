@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -203,25 +204,40 @@ func TestMongo_StreamThatEndsBadlyIsNoSuccess(t *testing.T) {
 	}
 }
 
-func TestMongo_KilledMidDump(t *testing.T) {
-	for name, kill := range map[string]func(d mongoServer){
-		"the container": func(d mongoServer) { enginetest.Docker(t, "kill", d.Name) },
-		"the tool": func(d mongoServer) {
-			d.Exec(t, "sh", "-c", `for f in /proc/[0-9]*/cmdline; do case "$(tr '\000' ' ' <$f)" in mongodump*) p=${f#/proc/}; kill -9 ${p%/cmdline} ;; esac; done`)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			d := startMongo(t, enginetest.RunOptions{})
-			d.heavy(t)
-			var dump bytes.Buffer
-			_, err := mongoEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{}, io.MultiWriter(&dump, strategytest.After(20_000, func() { kill(d) })))
-			if err == nil {
-				t.Fatal("a dump that was killed counts as done")
-			}
-			if _, err := proveMongo(t, dump.Bytes()); err == nil {
-				t.Error("it is called whole")
-			}
-		})
+func TestMongo_ContainerKilledMidDump(t *testing.T) {
+	d := startMongo(t, enginetest.RunOptions{})
+	d.heavy(t)
+	d.dumpBreaks(t, func() { enginetest.Docker(t, "kill", d.Name) })
+}
+
+// The engine tells the ends of a container's commands one after the other, and that of the dump only when somebody
+// reads its output: so nobody waits for the command that kills it.
+func TestMongo_ToolKilledMidDump(t *testing.T) {
+	flags := t.TempDir()
+	if err := os.Chmod(flags, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	d := startMongo(t, enginetest.RunOptions{Volumes: []string{flags + ":/flags"}})
+	d.heavy(t)
+	background(t, d.Container, "sh", "-c", `until [ -e /flags/now ]; do sleep 0.05; done
+for f in /proc/[0-9]*/cmdline; do case "$(tr '\000' ' ' <$f)" in mongodump*) p=${f#/proc/}; kill -9 ${p%/cmdline} && touch /flags/killed ;; esac; done`)
+	d.dumpBreaks(t, func() {
+		if err := os.WriteFile(flags+"/now", nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		strategytest.Until(t, "the tool is killed", func() bool { _, err := os.Stat(flags + "/killed"); return err == nil })
+	})
+}
+
+// dumpBreaks does something in the middle of a dump that must not survive it.
+func (d mongoServer) dumpBreaks(t *testing.T, do func()) {
+	t.Helper()
+	var dump bytes.Buffer
+	if _, err := mongoEntry(t).Strategy.Dump(t.Context(), d.port, strategy.Options{}, io.MultiWriter(&dump, strategytest.After(20_000, do))); err == nil {
+		t.Fatal("a dump that was killed counts as done")
+	}
+	if _, err := proveMongo(t, dump.Bytes()); err == nil {
+		t.Error("it is called whole")
 	}
 }
 
