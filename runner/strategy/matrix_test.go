@@ -19,7 +19,7 @@ type row struct {
 // same service, after damage, into a fresh one, by hand, and under a writer, all of the state compared each time.
 func TestMatrix(t *testing.T) {
 	enginetest.Require(t)
-	for _, r := range slices.Concat(postgresRows(), mysqlRows(), mongoRows(), redisRows(), volumeRows()) {
+	for _, r := range slices.Concat(postgresRows(), mysqlRows(), mongoRows(), redisRows(), sqliteRows(), volumeRows()) {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
 			strategytest.Run(t, r.start(t))

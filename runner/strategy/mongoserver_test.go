@@ -38,7 +38,7 @@ func startMongo(t testing.TB, opt enginetest.RunOptions) mongoServer {
 
 func mongoClient(t testing.TB, c *enginetest.Container, user, password string) *mongodriver.Client {
 	t.Helper()
-	opt := options.Client().SetHosts([]string{enginetest.MongoAddress(t, c)}).SetDirect(true).SetServerSelectionTimeout(time.Second)
+	opt := options.Client().SetHosts([]string{enginetest.MongoAddress(t, c)}).SetDirect(true).SetServerSelectionTimeout(time.Second).SetTimeout(time.Minute)
 	if user != "" {
 		opt.SetAuth(options.Credential{Username: user, Password: password, AuthSource: "admin"})
 	}

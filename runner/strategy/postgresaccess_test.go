@@ -11,13 +11,16 @@ import (
 // One server that wants a password for everything, asked as if its container had been started with these variables.
 func TestPostgres_FindsTheAccount(t *testing.T) {
 	t.Parallel()
-	dir := secretFiles(t, map[string]string{"password": "p w$x'\"\n", "app": "app-pass\n", "user": "app\n", "empty": ""})
+	dir := secretFiles(t, map[string]string{"password": "p w$x'\"\n", "app": "app-pass\n", "user": "app\n", "admin": "adm\n", "empty": ""})
 	d := startPostgres(t, "17", enginetest.RunOptions{
 		Volumes: []string{dir + ":/run/secrets"},
 		Env:     []string{"POSTGRES_PASSWORD_FILE=/run/secrets/password", "POSTGRES_INITDB_ARGS=--no-sync --auth-local=scram-sha-256 --auth-host=scram-sha-256"},
 	})
 	d.Exec(t, "sh", "-c", `PGPASSWORD=$(cat /run/secrets/password) psql -XqU postgres -v ON_ERROR_STOP=1 -c "CREATE ROLE app LOGIN CREATEDB PASSWORD 'app-pass'" -c "CREATE DATABASE app OWNER app" \
 		-c "CREATE DATABASE closed" -c "REVOKE CONNECT ON DATABASE closed FROM public" -c 'CREATE ROLE "ad min" SUPERUSER LOGIN PASSWORD '"'adm'"`)
+	sql := func(text string) string {
+		return d.Exec(t, "sh", "-c", `PGPASSWORD=app-pass exec psql -XqAtU app -v ON_ERROR_STOP=1 -c "$1"`, "sh", text)
+	}
 	const unset = "POSTGRES_PASSWORD_FILE="
 	findsAccounts(t, d.Source, map[string]account{
 		"the image's file":            {nil, strategy.Options{}, "", ""},
@@ -44,9 +47,6 @@ func TestPostgres_FindsTheAccount(t *testing.T) {
 		own := d.Source
 		own.Container = strategytest.WithEnv{Container: d.Source.Container, Env: []string{unset, "POSTGRESQL_USERNAME=app", "POSTGRESQL_PASSWORD=app-pass"}}
 		own.Options.Databases = []string{"app"}
-		sql := func(text string) string {
-			return d.Exec(t, "sh", "-c", `PGPASSWORD=app-pass exec psql -XqAtU app -v ON_ERROR_STOP=1 -c "$1"`, "sh", text)
-		}
 		sql("CREATE TABLE t AS SELECT generate_series(1, 7) AS n")
 		dump, proof := own.Dump(t)
 		if proof.Rows != 7 {
@@ -56,6 +56,16 @@ func TestPostgres_FindsTheAccount(t *testing.T) {
 		own.Restore(t, dump)
 		if got := sql("SELECT sum(n), to_regclass('later') IS NULL FROM t"); got != "28|t" {
 			t.Errorf("restored: %s", got)
+		}
+	})
+	t.Run("by hand", func(t *testing.T) {
+		dump, _ := d.Dump(t)
+		for _, opt := range []strategy.Options{{}, {User: "ad min", PasswordFile: "/run/secrets/admin"}} {
+			sql("DROP TABLE t")
+			d.Hand(t, d.Entry.Recipe(opt), dump)
+			if got := sql("SELECT sum(n) FROM t"); got != "28" {
+				t.Errorf("%+v: restored: %s", opt, got)
+			}
 		}
 	})
 }

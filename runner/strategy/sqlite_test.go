@@ -105,43 +105,43 @@ func (a sqliteApp) restore(t testing.TB, raw []byte, report strategy.Report) str
 	return got
 }
 
-func TestSQLite_Contract(t *testing.T) {
-	for name, c := range map[string]struct {
-		files []string
-		mode  string
-	}{
-		"one in WAL mode":           {[]string{"/data/app.db"}, "wal"},
-		"one with rollback journal": {[]string{"/data/app.db"}, "delete"},
-		"several":                   {[]string{"/data/app.db", "/data/deep/er/other.sqlite3", "/data/x y.db"}, "wal"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			a := startSQLite(t)
-			a.Exec(t, "mkdir", "-p", "/data/deep/er")
-			a.Exec(t, "sh", "-c", "echo text > /data/notes.txt; chmod 2770 /data/deep")
-			for _, f := range c.files {
-				a.db(t, "make", f, c.mode)
-			}
-			before := a.listing(t)
-			source := a.source(c.files...)
-			_, report, _ := a.dump(t, strategy.Options{})
-			source.Options.Files = report.Files
-			source.Options.Extension = map[bool]string{true: ".db", false: ".tar"}[len(c.files) == 1]
-			source.Leftovers = func(t testing.TB) string { return cmp.Diff(before, a.listing(t)) }
-			source.Fresh = func(t testing.TB) strategytest.Source {
-				other := startSQLite(t)
-				fresh := other.source(c.files...)
-				fresh.State = func(t testing.TB) string {
-					out, _ := other.TryExec(t.Context(), nil, append([]string{"db", "state"}, c.files...)...)
-					return out
-				}
-				fresh.Options = source.Options
-				fresh.Restart = func(t testing.TB) { enginetest.Docker(t, "restart", "--time", "2", other.ID) }
-				return fresh
-			}
-			source.Hand = a.byHand
-			strategytest.Run(t, source)
-		})
+// sqliteRows differ in what is dumped, and in how the files are written.
+func sqliteRows() []row {
+	several := []string{"/data/app.db", "/data/deep/er/other.sqlite3", "/data/x y.db"}
+	return []row{
+		{"sqlite, one in WAL mode", func(t testing.TB) strategytest.Source { return startSQLiteRow(t, "wal", several[:1]) }},
+		{"sqlite, one with rollback journal", func(t testing.TB) strategytest.Source { return startSQLiteRow(t, "delete", several[:1]) }},
+		{"sqlite, several", func(t testing.TB) strategytest.Source { return startSQLiteRow(t, "wal", several) }},
 	}
+}
+
+func startSQLiteRow(t testing.TB, mode string, files []string) strategytest.Source {
+	t.Helper()
+	a := startSQLite(t)
+	a.Exec(t, "mkdir", "-p", "/data/deep/er")
+	a.Exec(t, "sh", "-c", "echo text > /data/notes.txt; chmod 2770 /data/deep")
+	for _, f := range files {
+		a.db(t, "make", f, mode)
+	}
+	before := a.listing(t)
+	source := a.source(files...)
+	_, report, _ := a.dump(t, strategy.Options{})
+	source.Options.Files = report.Files
+	source.Options.Extension = map[bool]string{true: ".db", false: ".tar"}[len(files) == 1]
+	source.Leftovers = func(t testing.TB) string { return cmp.Diff(before, a.listing(t)) }
+	source.Fresh = func(t testing.TB) strategytest.Source {
+		other := startSQLite(t)
+		fresh := other.source(files...)
+		fresh.State = func(t testing.TB) string {
+			out, _ := other.TryExec(t.Context(), nil, append([]string{"db", "state"}, files...)...)
+			return out
+		}
+		fresh.Options = source.Options
+		fresh.Restart = func(t testing.TB) { enginetest.Docker(t, "restart", "--time", "2", other.ID) }
+		return fresh
+	}
+	source.Hand = a.byHand
+	return source
 }
 
 func (a sqliteApp) source(files ...string) strategytest.Source {
