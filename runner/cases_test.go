@@ -151,7 +151,7 @@ func TestRun_ReadOnlyRootAndAnotherUser(t *testing.T) {
 				c := enginetest.StartMySQL(a.t, "mariadb:10.11", enginetest.RunOptions{Labels: labels, Args: append(readOnly, "--tmpfs", "/run/mysqld:mode=1777", "--user", "mysql")})
 				c.Exec(a.t, "mariadb", "-uroot", "-psecret", "-e", "create database d; create table d.t as select 1 as one")
 				return c
-			}, []string{"mariadb", "-uroot", "-psecret", "-e", "update d.t set one = 2"}, []string{"mariadb", "-uroot", "-psecret", "-Ne", "table d.t"},
+			}, []string{"mariadb", "-uroot", "-psecret", "-e", "update d.t set one = 2"}, []string{"mariadb", "-uroot", "-psecret", "-Ne", "select one from d.t"},
 			map[string]string{"strategy": "mysql"},
 		},
 		"volume": {

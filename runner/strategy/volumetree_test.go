@@ -170,10 +170,14 @@ func TestVolume_FileThatGrowsShrinksOrVanishesMeanwhileIsNoFailure(t *testing.T)
 func TestVolume_WriterThatNeverStopsFailsNoDump(t *testing.T) {
 	f := volumeWith(t, func(string) {})
 	f.Exec(t, "sh", "-c", `mkdir /data/busy; cd /data/busy; for n in 1 2; do (i=0; while :; do i=$((i+1)); f=f$((i%200))
-		case $((i%4)) in 0) head -c $((i%90000)) /dev/zero > $f;; 1) echo more >> $f;; 2) rm -f $f;; 3) mv $f $f.moved 2>/dev/null;; esac; done) >/dev/null 2>&1 & done; echo $! > /tmp/writer`)
+		case $((i%4)) in 0) head -c $((i%90000)) /dev/zero > $f;; 1) echo more >> $f;; 2) rm -f $f;; 3) mv $f $f.moved 2>/dev/null;; esac; done) >/dev/null 2>&1 & done
+		n=0; until [ $(ls | wc -l) -gt 20 ]; do n=$((n+1)); [ $n -lt 600 ] || exit 1; sleep 0.1; done`)
 	for range 3 {
 		dump, _ := f.dump(t)
 		proof := proveVolume(t, dump)
+		if proof.Detail["files"] < 10 {
+			t.Errorf("the writer wrote nothing: %v", proof.Detail)
+		}
 		fresh := volumeWith(t, func(string) {})
 		if restored := fresh.restore(t, dump); restored.Restored == nil || restored.Restored.Digest != proof.Digest {
 			t.Errorf("restored %+v, proven %+v", restored.Restored, proof)
