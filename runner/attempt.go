@@ -54,10 +54,15 @@ func (r *Runner) attempt(ctx context.Context, run *store.Run, job labels.Job, or
 
 // holdAndDump holds the container if asked, and lets it go as soon as its dump has ended.
 func (r *Runner) holdAndDump(ctx context.Context, b *backup) error {
-	release, err := r.holdMembers(ctx, b.run.ID, b.members())
+	members, err := r.membersOf(ctx, b.job)
+	if err != nil {
+		return failed(causeHold, true, err)
+	}
+	release, err := r.holdMembers(ctx, b.run.ID, members)
 	if err != nil {
 		return failed(causeHold, false, errors.Join(err, release()))
 	}
+	r.noteWriters(ctx, b)
 	return r.dump(ctx, b, func() error {
 		err := release()
 		b.run.ReleasedAt = r.now()
@@ -146,16 +151,4 @@ func (r *Runner) resolve(ctx context.Context, project, service string) (strategy
 		return strategy.Info{}, fmt.Errorf("%s/%s: %w", project, service, strategy.ErrNoContainer)
 	}
 	return r.cfg.Engine.Inspect(ctx, info.ID)
-}
-
-// lowest is the service's container with the lowest number.
-func lowest(infos []strategy.Info, project, service string) (best strategy.Info, ok bool) {
-	least := 0
-	for _, info := range infos {
-		id, number, oneoff := labels.IdentityOf(info.Name, info.Labels)
-		if id.Project == project && id.Service == service && !oneoff && (!ok || number < least) {
-			best, least, ok = info, number, true
-		}
-	}
-	return best, ok
 }

@@ -186,8 +186,8 @@ func (r *Runner) locksOf(ctx context.Context, jobs ...labels.Job) []string {
 		if job.Quiesce != "stop" {
 			continue
 		}
-		if info, err := r.resolve(ctx, job.Project, job.Service); err == nil {
-			members = append(members, member{info: info, how: job.Quiesce})
+		if replicas, err := r.membersOf(ctx, job); err == nil {
+			members = append(members, replicas...)
 		}
 	}
 	if order, err := r.planHold(ctx, members); err == nil {

@@ -226,6 +226,7 @@ func (r *Runner) holdGroup(ctx context.Context, row *store.GroupRun, members []*
 	r.progress.phase(row.ID, "holding containers")
 	releases := r.holdTogether(ctx, row.ID, holding)
 	for _, m := range holding {
+		m.phase(ctx, func(ctx context.Context) error { r.noteWriters(ctx, m.b); return nil })
 		if m.b.info.State == "running" {
 			m.b.info.State = "held" // so that nobody takes it for one that went away
 		}
@@ -266,8 +267,15 @@ func (r *Runner) stillRuns(ctx context.Context, b *backup) error {
 // holdTogether returns how to bring back what it held.
 func (r *Runner) holdTogether(ctx context.Context, id string, holding []*groupMember) (releases []func() error) {
 	var all []member
+	of := map[*groupMember][]member{}
 	for _, m := range holding {
-		all = append(all, m.b.members()...)
+		m.phase(ctx, func(ctx context.Context) (err error) {
+			if of[m], err = r.membersOf(ctx, m.job); err != nil {
+				return failed(causeHold, false, err)
+			}
+			return nil
+		})
+		all = append(all, of[m]...)
 	}
 	release, err := r.holdMembers(ctx, id, all)
 	if err == nil {
@@ -281,7 +289,7 @@ func (r *Runner) holdTogether(ctx context.Context, id string, holding []*groupMe
 	}
 	r.log.Warn().Err(err).Str("run", id).Msg("the containers of a group could not be held together; trying each by itself")
 	for _, m := range holding {
-		release, err := r.holdMembers(ctx, id, m.b.members())
+		release, err := r.holdMembers(ctx, id, of[m])
 		if err != nil {
 			m.fail(ctx, failed(causeHold, false, errors.Join(err, release())))
 			continue

@@ -18,7 +18,8 @@ import (
 )
 
 // tandem writes one file and one row with the same number, again and again. It ends between two of them when it is
-// asked to, and goes on after the last file that it finds: where a row with the next number is there already it gives up.
+// asked to, and is given the time for it however busy the machine is; a step that is cut off all the same (a file without
+// its row) is made whole at the next start, as far as the row may have been under way. It goes on after the last file that it finds: where a row with the next number is there already it gives up.
 const tandem = `trap 'ending=1' TERM
 i=$(ls /files | sort -n | tail -1)
 while [ -z "$ending" ]; do

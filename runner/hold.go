@@ -54,14 +54,6 @@ type member struct {
 	grace time.Duration // before a kill; 0: the container's own
 }
 
-// members are what the backup holds while its files are read.
-func (b *backup) members() []member {
-	if b.job.Quiesce == "" || b.job.Quiesce == "none" {
-		return nil
-	}
-	return []member{{info: b.info, how: b.job.Quiesce, grace: b.job.StopTimeout}}
-}
-
 // holdMembers holds the members, and before each of them what needs it, and returns how to bring all back, in reverse;
 // that may be called more than once and does its work once. It is never nil: after an error it brings back what was
 // held until then.

@@ -51,7 +51,7 @@ func (r *Runner) nextRun(ctx context.Context, job labels.Job) NextRun {
 	return next
 }
 
-// stopsOf says which services each job would stop as things are, in order; nothing while the engine does not answer.
+// stopsOf says which services each job would stop as things are, and every replica by its name, in order; nothing while the engine does not answer.
 func (r *Runner) stopsOf(ctx context.Context, jobs []labels.Job) map[string][]string {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
@@ -67,12 +67,12 @@ func (r *Runner) stopsOf(ctx context.Context, jobs []labels.Job) map[string][]st
 				return out
 			}
 		}
-		info, ok := lowest(infos, job.Project, job.Service)
-		if !ok {
-			continue
+		var members []member
+		for _, info := range replicasOf(infos, job.Project, job.Service) {
+			members = append(members, member{info: info, how: job.Quiesce})
 		}
-		if order, err := r.holdAmong(infos, []member{{info: info, how: job.Quiesce}}); err == nil {
-			out[job.ID()] = servicesOf(order)
+		if order, err := r.holdAmong(infos, members); err == nil {
+			out[job.ID()] = stopsIn(order)
 		}
 	}
 	return out

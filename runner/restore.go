@@ -98,21 +98,17 @@ func (r *Runner) endRestore(ctx context.Context, row *store.Restore, err error) 
 	}
 }
 
-// restore does the work: choose again (the world may have changed while it waited), save what is there, stop who
-// uses it, put the backup in its place, bring everyone back.
+// restore does the work: choose again (the world may have changed while it waited), stop who uses it, save what
+// is there, put the backup in its place, bring everyone back. What is restored running is saved running.
 func (r *Runner) restore(ctx context.Context, row *store.Restore, req RestoreRequest) error {
 	c, err := r.choose(ctx, req)
 	if err != nil {
 		return unchanged(err)
 	}
 	c.options.Token = row.ID
-	if !req.NoSafety && !r.nothingToSave(ctx, c) {
-		r.progress.phase(row.ID, "safety backup")
-		if row.SafetyRun, err = r.safetyBackup(ctx, c, ""); err != nil {
-			return unchanged(fmt.Errorf("take a safety backup of what is there now (--no-safety goes on without): %w", err))
-		}
-		if err := r.cfg.Store.PutRestore(ctx, *row); err != nil { // a crash from here on must not lose the way back
-			return unchanged(fmt.Errorf("record the safety backup: %w", err))
+	if !c.entry.Stop { // it is put back by a command inside the running container
+		if err := r.saveBefore(ctx, row, c, req); err != nil {
+			return err
 		}
 	}
 	if !c.entry.Stages {
@@ -125,7 +121,7 @@ func (r *Runner) restore(ctx context.Context, row *store.Restore, req RestoreReq
 	if err != nil {
 		return errors.Join(unchanged(err), release())
 	}
-	report, err := r.putBack(ctx, row, c)
+	report, err := r.replace(ctx, row, c, req)
 	if releaseErr := release(); releaseErr != nil {
 		err = errors.Join(err, releaseErr)
 	}
@@ -133,6 +129,32 @@ func (r *Runner) restore(ctx context.Context, row *store.Restore, req RestoreReq
 		return err
 	}
 	return r.compareRestored(row, c, report)
+}
+
+// replace saves what is there of a service that is stopped, so that nothing is written after it that nobody has, and
+// puts the backup in its place.
+func (r *Runner) replace(ctx context.Context, row *store.Restore, c chosen, req RestoreRequest) (strategy.Report, error) {
+	if c.entry.Stop {
+		if err := r.saveBefore(ctx, row, c, req); err != nil {
+			return strategy.Report{}, err
+		}
+	}
+	return r.putBack(ctx, row, c)
+}
+
+// saveBefore takes the safety backup, unless there is nothing to save or it is not wanted.
+func (r *Runner) saveBefore(ctx context.Context, row *store.Restore, c chosen, req RestoreRequest) (err error) {
+	if req.NoSafety || r.nothingToSave(ctx, c) {
+		return nil
+	}
+	r.progress.phase(row.ID, "safety backup")
+	if row.SafetyRun, err = r.safetyBackup(ctx, c, ""); err != nil {
+		return unchanged(fmt.Errorf("take a safety backup of what is there now (--no-safety goes on without): %w", err))
+	}
+	if err := r.cfg.Store.PutRestore(ctx, *row); err != nil { // a crash from here on must not lose the way back
+		return unchanged(fmt.Errorf("record the safety backup: %w", err))
+	}
+	return nil
 }
 
 func unchanged(err error) error {

@@ -55,7 +55,7 @@ func (r *Runner) choose(ctx context.Context, req RestoreRequest) (chosen, error)
 	c.plan = RestorePlan{
 		RunID: m.Run, Target: t.Name(), Key: m.Key, TakenAt: m.StartedAt, Strategy: c.entry.Name,
 		From: m.Project + "/" + m.Service + "/" + m.Job, To: c.project + "/" + c.service,
-		StoredBytes: m.Stored.Bytes, RawBytes: m.Raw.Bytes, Safety: !req.NoSafety, Notes: c.notes(),
+		StoredBytes: m.Stored.Bytes, RawBytes: m.Raw.Bytes, Safety: !req.NoSafety, Notes: append(c.notes(), c.safetyNote(req)...),
 	}
 	for _, info := range c.stops {
 		c.plan.Stops = append(c.plan.Stops, info.Name)

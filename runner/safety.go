@@ -66,6 +66,19 @@ func (r *Runner) safetyJob(c chosen) labels.Job {
 	return job
 }
 
+// safetyNote is what the owner should know of the safety backup before he says yes.
+func (c chosen) safetyNote(req RestoreRequest) []string {
+	switch {
+	case req.NoSafety:
+		return nil
+	case !c.entry.Stop:
+		return []string{"what is written after the safety backup and before the restore has ended is in neither: stop whoever writes, if that matters"}
+	case len(c.stops) == 0:
+		return nil
+	}
+	return []string{"the containers are stopped before the safety backup and until after the restore, so that nothing written in between is lost: they are down for both"}
+}
+
 func boolInt(b bool) int {
 	if b {
 		return 1

@@ -24,10 +24,14 @@ type RestoreOptions struct {
 
 // Restore puts the databases in r in the place of those at the roots, one root for each file. It reads r to its end
 // first; any error until then, also one in the place of io.EOF, leaves everything as it was, and so does a database
-// that is not sound. What SQLite kept beside the replaced ones is gone afterwards.
+// that is not sound, or a place where something else than a database is. What SQLite kept beside the replaced ones is gone
+// afterwards; setuid, setgid and sticky are not given back.
 func Restore(ctx context.Context, roots []filetree.Root, opt RestoreOptions, r io.Reader) (Result, error) {
 	all, absent, err := withSides(roots)
 	if err != nil {
+		return Result{}, err
+	}
+	if err := refuseForeign(roots); err != nil {
 		return Result{}, err
 	}
 	archive, err := asArchive(opt.Files, r)
@@ -42,6 +46,9 @@ func Restore(ctx context.Context, roots []filetree.Root, opt RestoreOptions, r i
 	sum, err := filetree.Restore(ctx, all, filetree.RestoreOptions{
 		Token: opt.Token, Absent: absent,
 		Check: func(root filetree.Root, here string) error {
+			if err := plainMode(here); err != nil {
+				return err
+			}
 			c, err := check(ctx, here)
 			if err == nil {
 				res.add(root.Path, c, len(opt.Files) > 1)

@@ -329,6 +329,36 @@ func TestSQLite_RefusesByName(t *testing.T) {
 	}
 }
 
+func TestSQLite_AForgedPlaceReplacesNothingAndGivesNoRights(t *testing.T) {
+	a := startSQLite(t)
+	a.db(t, "make", "/data/app.db", "delete")
+	a.Exec(t, "sh", "-c", "echo 'listen 80' > /data/app.conf; echo mine > /data/app.conf-wal; chmod 640 /data/app.conf")
+	raw, report, _ := a.dump(t, strategy.Options{Paths: []string{"/data/app.db"}})
+	enginetest.Docker(t, "stop", "--time", "2", a.ID)
+	before := a.listing(t)
+	forged := func(place string) error {
+		report.Files[0].Path, report.Files[0].Mode = place, 0o6777
+		_, err := a.entry.Strategy.Restore(t.Context(), a.port, strategy.Options{Token: "t", Files: report.Files}, bytes.NewReader(raw))
+		return err
+	}
+	if err := forged("/data/app.conf"); err == nil || !strings.Contains(err.Error(), "/data/app.conf is there and is no SQLite database") {
+		t.Errorf("error %v", err)
+	}
+	if d := cmp.Diff(before, a.listing(t)); d != "" {
+		t.Errorf("a refused restore changed (-was +is):\n%s", d)
+	}
+	if err := forged("/data/app.db"); err != nil {
+		t.Fatal(err)
+	}
+	enginetest.Docker(t, "start", a.ID)
+	if list := a.listing(t); !strings.Contains(list, "/data/app.db 1000:1000 777\n") {
+		t.Errorf("owner and mode:\n%s", list)
+	}
+	if conf := a.Exec(t, "cat", "/data/app.conf", "/data/app.conf-wal"); conf != "listen 80\nmine" {
+		t.Errorf("app.conf and what is beside it: %q", conf)
+	}
+}
+
 func TestSQLite_ALockThatIsNeverGivenBackIsAFailure(t *testing.T) {
 	a := startSQLite(t)
 	a.db(t, "make", "/data/app.db", "delete")
