@@ -18,8 +18,8 @@ import (
 )
 
 // tandem writes one file and one row with the same number, again and again. It ends between two of them when it is
-// asked to, and is given the time for it however busy the machine is; a step that is cut off all the same (a file without
-// its row) is made whole at the next start, as far as the row may have been under way. It goes on after the last file that it finds: where a row with the next number is there already it gives up.
+// asked to, and is given a minute for it however busy the machine is: a step that is cut off would be a disagreement of its
+// own. It goes on after the last file that it finds: where a row with the next number is there already it gives up.
 const tandem = `trap 'ending=1' TERM
 i=$(ls /files | sort -n | tail -1)
 while [ -z "$ending" ]; do
@@ -53,7 +53,7 @@ func newTandemShop(t *testing.T, keys map[string]string) *tandemShop {
 	app[a.prefix+".backup.strategy"], app[a.prefix+".backup.quiesce"] = "volume", "stop"
 	s.app = enginetest.Run(t, enginetest.RunOptions{
 		Image: enginetest.PostgresImage(t, "17"), Labels: app, Network: network, Volumes: []string{enginetest.Volume(t) + ":/files"},
-		Env: []string{"PGPASSWORD=secret", "DB=" + s.db.Name}, Entrypoint: "sh", Cmd: []string{"-c", tandem}, Args: []string{"--init"},
+		Env: []string{"PGPASSWORD=secret", "DB=" + s.db.Name}, Entrypoint: "sh", Cmd: []string{"-c", tandem}, Args: []string{"--init", "--stop-timeout", "60"},
 	})
 	s.writes()
 	return s
@@ -75,7 +75,7 @@ func (s *tandemShop) writes() {
 // agree stops the application and compares its files with its rows.
 func (s *tandemShop) agree() (files, rows string, same bool) {
 	s.t.Helper()
-	enginetest.Docker(s.t, "stop", "-t", "20", s.app.ID)
+	enginetest.Docker(s.t, "stop", "-t", "60", s.app.ID)
 	rows = s.db.Exec(s.t, "psql", "-U", "postgres", "-d", "shop", "-Atc", "select i from orders order by i")
 	files = enginetest.Docker(s.t, "run", "--rm", "--volumes-from", s.app.ID, "--entrypoint", "sh", enginetest.BaseImage(s.t), "-c", "ls /files | sort -n")
 	enginetest.Docker(s.t, "start", s.app.ID)
@@ -196,7 +196,7 @@ func TestGroup_FilesAndRowsAreOfOneMomentAndComeBackTogether(t *testing.T) {
 	if safety.State != store.Succeeded || safety.Trigger != "safety" {
 		t.Fatalf("the safety group run is %s (%s): %s", safety.State, safety.Trigger, safety.Error)
 	}
-	enginetest.Docker(t, "stop", "-t", "20", s.app.ID) // what is stopped stays stopped
+	enginetest.Docker(t, "stop", "-t", "60", s.app.ID) // what is stopped stays stopped
 	back := s.restoreGroup(runner.GroupRestoreRequest{GroupRun: safety.ID, NoSafety: true})
 	if back.State != store.Succeeded || back.SafetyRun != "" {
 		t.Fatalf("restore of what was there before is %s: %s", back.State, back.Error)
@@ -211,8 +211,8 @@ func TestGroup_AFailedMemberFailsTheGroupAndTheOthersHaveTheirBackups(t *testing
 	s.start()
 	s.declared("app")
 	s.declared("db")
-	enginetest.Docker(t, "stop", "-t", "20", s.app.ID)
-	enginetest.Docker(t, "stop", "-t", "20", s.db.ID)
+	enginetest.Docker(t, "stop", "-t", "60", s.app.ID)
+	enginetest.Docker(t, "stop", "-t", "60", s.db.ID)
 	enginetest.Docker(t, "start", s.app.ID)
 	row, runs := s.group()
 	if row.State != store.Failed || row.Cause != "container" || !strings.Contains(row.Error, s.project+"/db/default is failed: container") {
