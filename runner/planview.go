@@ -22,7 +22,9 @@ func (r *Runner) PlanView(ctx context.Context) (PlanView, error) {
 		job, declared := plan.find(row.ID)
 		if !declared {
 			if !row.Declared {
-				view.Next = append(view.Next, NextRun{Job: row.ID, Strategy: row.Strategy, Absent: true})
+				view.Next = append(view.Next, NextRun{
+					Job: row.ID, Strategy: row.Strategy, Absent: true, AbsentSince: row.AbsentSince, RPOSeconds: int64(RecordedRPO(row).Seconds()),
+				})
 			}
 			continue
 		}
