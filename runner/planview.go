@@ -21,7 +21,11 @@ func (r *Runner) PlanView(ctx context.Context) (PlanView, error) {
 	for _, row := range rows {
 		job, declared := plan.find(row.ID)
 		if !declared {
-			if !row.Declared {
+			held, err := r.cfg.Store.Backups(ctx, row.ID)
+			if err != nil {
+				return PlanView{}, err
+			}
+			if !row.Declared && len(held) > 0 { // nothing to give up otherwise: a label was mistyped, say
 				view.Next = append(view.Next, NextRun{Job: row.ID, Strategy: row.Strategy, Absent: true})
 			}
 			continue
