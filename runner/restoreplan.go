@@ -34,7 +34,19 @@ func (r *Runner) PlanRestore(ctx context.Context, req RestoreRequest) (RestorePl
 	if err != nil {
 		return RestorePlan{}, err
 	}
+	if note := aloneNote(c.manifest); note != "" {
+		c.plan.Notes = append(c.plan.Notes, note)
+	}
 	return c.plan, nil
+}
+
+// aloneNote is what the owner should know who restores one backup of a restore point by itself.
+func aloneNote(m target.Manifest) string {
+	if m.GroupRun == "" || len(m.GroupMembers) < 2 {
+		return ""
+	}
+	return fmt.Sprintf("the backup is a member of group run %s of the group %s; restoring it alone does not bring the others to the same moment, nor stop them meanwhile: `restore %s --group %s` does",
+		m.GroupRun, m.Group, m.Project, m.GroupRun)
 }
 
 func (r *Runner) choose(ctx context.Context, req RestoreRequest) (chosen, error) {
