@@ -34,6 +34,16 @@ func (r *Runner) PlanRestore(ctx context.Context, req RestoreRequest) (RestorePl
 	if err != nil {
 		return RestorePlan{}, err
 	}
+	if c.plan.Safety {
+		_, note, err := r.toSave(ctx, c)
+		switch {
+		case errors.Is(err, strategy.ErrNothing):
+			c.plan.Safety = false
+			c.plan.Notes = append(c.plan.Notes, "there will be no safety backup: "+err.Error())
+		case note != "":
+			c.plan.Notes = append(c.plan.Notes, note)
+		}
+	}
 	return c.plan, nil
 }
 
@@ -226,7 +236,7 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 	c.info = info
 	c.options = r.restoreOptions(c)
 	if checker, ok := c.entry.Strategy.(strategy.RestoreChecker); ok {
-		if err := checker.CanRestore(c.options); err != nil {
+		if err := checker.CanRestore(ctx, r.cfg.Engine.Container(c.info), c.options); err != nil {
 			return &RefusedError{Why: fmt.Sprintf("restore %s/%s: %v", c.project, c.service, err)}
 		}
 	}
