@@ -25,8 +25,11 @@ func (r *Runner) PlanView(ctx context.Context) (PlanView, error) {
 			if err != nil {
 				return PlanView{}, err
 			}
-			if !row.Declared && len(held) > 0 { // nothing to give up otherwise: a label was mistyped, say
-				view.Next = append(view.Next, NextRun{Job: row.ID, Strategy: row.Strategy, Absent: true})
+			rpo := RecordedRPO(row)
+			if !row.Declared && (len(held) > 0 || rpo > 0) { // else there is nothing to give up: a label was mistyped, say
+				view.Next = append(view.Next, NextRun{
+					Job: row.ID, Strategy: row.Strategy, Absent: true, AbsentSince: row.AbsentSince, RPOSeconds: int64(rpo.Seconds()),
+				})
 			}
 			continue
 		}

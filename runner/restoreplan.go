@@ -69,6 +69,13 @@ func (r *Runner) choose(ctx context.Context, req RestoreRequest) (chosen, error)
 		From: m.Project + "/" + m.Service + "/" + m.Job, To: c.project + "/" + c.service,
 		StoredBytes: m.Stored.Bytes, RawBytes: m.Raw.Bytes, Safety: !req.NoSafety, Notes: c.notes(),
 	}
+	note := shrunkWarning(m.Warnings)
+	if note == "" && req.From != "" {
+		note = shrunkThere(ctx, t, m)
+	}
+	if note != "" {
+		c.plan.Notes = slices.Insert(c.plan.Notes, 0, "this backup "+note)
+	}
 	for _, info := range c.stops {
 		c.plan.Stops = append(c.plan.Stops, info.Name)
 	}
@@ -328,8 +335,8 @@ func (c chosen) notes() []string {
 	if c.manifest.ImageDigest != "" && c.info.ImageDigest != "" && c.manifest.ImageDigest != c.info.ImageDigest {
 		out = append(out, "the service runs another image now ("+c.info.Image+") than when the backup was taken ("+c.manifest.Image+")")
 	}
-	if len(c.manifest.Warnings) > 0 {
-		out = append(out, "warnings of the backup: "+strings.Join(c.manifest.Warnings, "; "))
+	if others := slices.DeleteFunc(slices.Clone(c.manifest.Warnings), Shrunk); len(others) > 0 {
+		out = append(out, "warnings of the backup: "+strings.Join(others, "; "))
 	}
 	if !c.entry.Stages {
 		out = append(out, "the object is read twice: once to check it, once to restore it")
