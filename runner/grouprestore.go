@@ -16,7 +16,7 @@ import (
 
 // GroupRestoreRequest says which restore point goes back.
 type GroupRestoreRequest struct {
-	GroupRun   string
+	GroupRun   string // its id, or with Project the name of a group: its newest whole run
 	Project    string // where it is of; empty: whatever the record says
 	From       string // read this target's manifests instead of the record
 	Instance   string // with From: another host's
@@ -47,6 +47,10 @@ type chosenGroup struct {
 
 // PlanGroupRestore checks that a group run can be restored and says what that would do.
 func (r *Runner) PlanGroupRestore(ctx context.Context, req GroupRestoreRequest) (GroupRestorePlan, error) {
+	req, err := r.nameGroupRun(ctx, req)
+	if err != nil {
+		return GroupRestorePlan{}, err
+	}
 	c, err := r.chooseGroup(ctx, req)
 	if err != nil {
 		return GroupRestorePlan{}, err
@@ -178,6 +182,10 @@ func (r *Runner) StartGroupRestore(ctx context.Context, req GroupRestoreRequest)
 	case <-r.ready:
 	default:
 		return "", &RefusedError{Why: "the appliance is still putting in order what its last end left; try again in a moment"}
+	}
+	req, err := r.nameGroupRun(ctx, req)
+	if err != nil {
+		return "", err
 	}
 	c, err := r.chooseGroup(ctx, req)
 	if err != nil {

@@ -90,6 +90,24 @@ func filePaths(files []strategy.File) []string {
 	return paths
 }
 
+// planSafety says in a restore's plan where its safety backup will not be what is expected.
+func (r *Runner) planSafety(ctx context.Context, c *chosen) {
+	if !c.plan.Safety {
+		return
+	}
+	_, note, err := r.toSave(ctx, *c)
+	switch {
+	case errors.Is(err, strategy.ErrNothing):
+		c.plan.Safety = false
+		note = "there will be no safety backup: " + err.Error()
+	case err != nil:
+		note = "the safety backup will fail, and the restore with it: " + adviseSafety(*c, err).Error()
+	}
+	if note != "" {
+		c.plan.Notes = append(c.plan.Notes, note)
+	}
+}
+
 // noteNothingSaved tells that a restore goes on without a safety backup.
 func (r *Runner) noteNothingSaved(ctx context.Context, c chosen, why error) error {
 	text := "no safety backup was taken before the restore of run " + c.manifest.Run + ": " + why.Error()
