@@ -142,9 +142,9 @@ func (r *Runner) replace(ctx context.Context, row *store.Restore, c chosen, req 
 	return r.putBack(ctx, row, c)
 }
 
-// saveBefore takes the safety backup, unless there is nothing to save or it is not wanted.
+// saveBefore takes the safety backup, unless it is not wanted.
 func (r *Runner) saveBefore(ctx context.Context, row *store.Restore, c chosen, req RestoreRequest) (err error) {
-	if req.NoSafety || r.nothingToSave(ctx, c) {
+	if req.NoSafety {
 		return nil
 	}
 	r.progress.phase(row.ID, "safety backup")

@@ -9,75 +9,95 @@ import (
 	"github.com/simpledeploy/backup/store"
 )
 
-// diary writes a line, and then says it, until it is asked to end.
-const diary = `trap 'ending=1' TERM
-echo begins
-i=0
-while [ -z "$ending" ]; do
-	i=$((i+1))
-	echo "$i" >> /files/diary
-	echo "$i"
-	sleep 0.02
-done`
+// namedDatabase is an engine with the databases shop and blog, and the way to talk to it.
+type namedDatabase struct {
+	strategy string
+	start    func(t testing.TB, opt enginetest.RunOptions) *enginetest.Container
+	make     string // shop and blog, with one row each, the word old
+	drop     func(name string) string
+	rows     func(name string) string
+	change   string // shop's row
+	talk     []string
+}
 
-func TestRestore_NothingThatIsWrittenBeforeTheStopIsLost(t *testing.T) {
-	s := newStack(t)
-	keys := map[string]string{"strategy": "volume", "schedule": "manual", "retries": "0"}
-	app := enginetest.Run(t, enginetest.RunOptions{
-		Image: enginetest.BaseImage(t), Labels: s.labels("app", keys), Volumes: []string{enginetest.Volume(t) + ":/files"},
-		Entrypoint: "sh", Cmd: []string{"-c", diary}, Args: []string{"--init", "--stop-timeout", "60"},
-	})
-	s.containers["app"] = app
-	other := s.add("other", "", keys)
-	s.start(tap(s.listening()))
-	s.until("the application writes", func() bool { _, err := app.TryExec(t.Context(), nil, "test", "-s", "/files/diary"); return err == nil })
-	run := s.succeeded(s.run("app"))
-	plan, err := s.runner.PlanRestore(t.Context(), runner.RestoreRequest{Project: s.project, Service: "app"})
-	s.must(err)
-	if notes := strings.Join(plan.Notes, "; "); !strings.Contains(notes, "stopped before the safety backup") {
-		t.Errorf("the plan says: %s", notes)
-	}
-	row := s.restore(runner.RestoreRequest{Service: "app", RunID: run.ID})
-	if row.State != store.Succeeded || row.SafetyRun == "" {
-		t.Fatalf("restore is %s: %s", row.State, row.Error)
-	}
-	s.wantAsked("stop app", "start app")
-	s.allBack(nil)
-	_, said, _ := strings.Cut(enginetest.Docker(t, "logs", app.ID), "begins\n")
-	said, _, again := strings.Cut(said, "\nbegins")
-	if !again {
-		t.Fatal("the application did not begin again")
-	}
-	back := s.restore(runner.RestoreRequest{Service: "app", RunID: row.SafetyRun, ToProject: s.project, ToService: "other", NoSafety: true})
-	if back.State != store.Succeeded {
-		t.Fatalf("restore of what was there before is %s: %s", back.State, back.Error)
-	}
-	last := func(text string) string { return text[strings.LastIndex(text, "\n")+1:] }
-	if saved := other.Exec(t, "cat", "/files/diary"); last(saved) != last(said) {
-		t.Errorf("the application had written until %s, the safety backup ends with %s", last(said), last(saved))
+func namedDatabases() map[string]namedDatabase {
+	return map[string]namedDatabase{
+		"postgres": {
+			strategy: "postgres",
+			start: func(t testing.TB, opt enginetest.RunOptions) *enginetest.Container {
+				return enginetest.StartPostgres(t, "17", opt)
+			},
+			make:   "create database shop;\ncreate database blog;\n\\c shop\ncreate table t as select 'old' as word;\n\\c blog\ncreate table t as select 'old' as word;\n",
+			drop:   func(name string) string { return "drop database " + name + ";" },
+			rows:   func(name string) string { return "\\c " + name + "\nselect word from t;\n" },
+			change: "\\c shop\nupdate t set word = 'new';\n",
+			talk:   []string{"psql", "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-qAt"},
+		},
+		"mariadb": {
+			strategy: "mysql",
+			start: func(t testing.TB, opt enginetest.RunOptions) *enginetest.Container {
+				return enginetest.StartMySQL(t, "mariadb:10.11", opt)
+			},
+			make:   "create database shop; create table shop.t as select 'old' as word; create database blog; create table blog.t as select 'old' as word;",
+			drop:   func(name string) string { return "drop database " + name + ";" },
+			rows:   func(name string) string { return "select word from " + name + ".t;" },
+			change: "update shop.t set word = 'new';",
+			talk:   []string{"sh", "-c", "MYSQL_PWD=secret mariadb -N -uroot"},
+		},
 	}
 }
 
-func TestRestore_AFailedSafetyBackupBringsEverybodyBack(t *testing.T) {
-	s := newStack(t)
-	app := s.add("app", "", map[string]string{"strategy": "volume", "schedule": "manual", "retries": "0"}, "--stop-timeout", "1")
-	app.Exec(t, "sh", "-c", "echo old > /files/state")
-	s.start()
-	run := s.succeeded(s.run("app"))
-	app.Exec(t, "sh", "-c", "echo new > /files/state")
-	s.stop()
-	s.start(tap(s.listening()), func(c *runner.Config) { c.MinFree = 1 << 60 }) // no target has so much room
-	s.declared("app")
-	row := s.restore(runner.RestoreRequest{Service: "app", RunID: run.ID})
-	if row.State != store.Failed || !strings.Contains(row.Error, "take a safety backup") || !strings.Contains(row.Error, "nothing was changed") {
-		t.Errorf("restore is %s: %s", row.State, row.Error)
+// A rebuilt service has none of the databases that its backup names: there is nothing to save, and no reason to refuse.
+func TestRestore_NamedDatabasesThatAreNotThereNeedNoSafetyBackup(t *testing.T) {
+	for name, n := range namedDatabases() {
+		t.Run(name, func(t *testing.T) {
+			a := newAppliance(t)
+			c := n.start(t, enginetest.RunOptions{Labels: a.labels("db", map[string]string{
+				"strategy": n.strategy, "schedule": "manual", "retries": "0", "databases": "shop, blog",
+			})})
+			c.ExecInput(t, strings.NewReader(n.make), n.talk...)
+			a.start()
+			good := a.succeeded(a.run("db"))
+			held := a.held("db")
+
+			c.ExecInput(t, strings.NewReader(n.drop("shop")+"\n"+n.drop("blog")), n.talk...)
+			req := runner.RestoreRequest{Project: a.project, Service: "db"}
+			plan, err := a.runner.PlanRestore(t.Context(), req)
+			a.must(err)
+			if plan.Safety || !strings.Contains(strings.Join(plan.Notes, "\n"), "none of the databases of the backup is there yet (shop, blog)") {
+				t.Errorf("the plan says safety %t and %q", plan.Safety, plan.Notes)
+			}
+			row := a.restore(req)
+			if row.State != store.Succeeded || row.SafetyRun != "" || a.held("db") != held {
+				t.Fatalf("restore is %s: %s; safety run %q, %d backups", row.State, row.Error, row.SafetyRun, a.held("db"))
+			}
+			n.holds(t, c, "shop", "old")
+			n.holds(t, c, "blog", "old")
+
+			c.ExecInput(t, strings.NewReader(n.change+n.drop("blog")), n.talk...)
+			row = a.restore(runner.RestoreRequest{Service: "db", RunID: good.ID})
+			if row.State != store.Succeeded || row.SafetyRun == "" {
+				t.Fatalf("restore is %s: %s; safety run %q", row.State, row.Error, row.SafetyRun)
+			}
+			n.holds(t, c, "shop", "old")
+			n.holds(t, c, "blog", "old")
+			safety, err := a.store.Run(t.Context(), row.SafetyRun)
+			a.must(err)
+			if said := strings.Join(safety.Warnings, "\n"); safety.State != store.Succeeded || !strings.Contains(said, "blog") || strings.Contains(said, "shop") {
+				t.Errorf("the safety backup is %s with the warnings %q", safety.State, safety.Warnings)
+			}
+			if row = a.restore(runner.RestoreRequest{Service: "db", RunID: row.SafetyRun, NoSafety: true}); row.State != store.Succeeded {
+				t.Fatalf("restore of the safety backup is %s: %s", row.State, row.Error)
+			}
+			n.holds(t, c, "shop", "new")
+			n.holds(t, c, "blog", "old")
+		})
 	}
-	s.wantAsked("stop app", "start app")
-	s.allBack(nil)
-	if state := app.Exec(t, "cat", "/files/state"); state != "new" {
-		t.Errorf("the state is %s", state)
-	}
-	if held, err := s.store.Backups(t.Context(), run.JobID()); err != nil || len(held) != 1 {
-		t.Errorf("listed as backups: %+v (%v)", held, err)
+}
+
+func (n namedDatabase) holds(t *testing.T, c *enginetest.Container, name, want string) {
+	t.Helper()
+	if got := c.ExecInput(t, strings.NewReader(n.rows(name)), n.talk...); got != want {
+		t.Errorf("%s holds %q, want %q", name, got, want)
 	}
 }
