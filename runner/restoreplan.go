@@ -34,7 +34,20 @@ func (r *Runner) PlanRestore(ctx context.Context, req RestoreRequest) (RestorePl
 	if err != nil {
 		return RestorePlan{}, err
 	}
+	r.planSafety(ctx, &c)
+	if note := aloneNote(c.manifest); note != "" {
+		c.plan.Notes = append(c.plan.Notes, note)
+	}
 	return c.plan, nil
+}
+
+// aloneNote is what the owner should know who restores one backup of a restore point by itself.
+func aloneNote(m target.Manifest) string {
+	if m.GroupRun == "" || len(m.GroupMembers) < 2 {
+		return ""
+	}
+	return fmt.Sprintf("the backup is a member of group run %s of the group %s; restoring it alone does not bring the others to the same moment, nor stop them meanwhile: `restore %s --group %s` does",
+		m.GroupRun, m.Group, m.Project, m.GroupRun)
 }
 
 func (r *Runner) choose(ctx context.Context, req RestoreRequest) (chosen, error) {
@@ -233,7 +246,7 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 	c.info = info
 	c.options = r.restoreOptions(c)
 	if checker, ok := c.entry.Strategy.(strategy.RestoreChecker); ok {
-		if err := checker.CanRestore(c.options); err != nil {
+		if err := checker.CanRestore(ctx, r.cfg.Engine.Container(c.info), c.options); err != nil {
 			return &RefusedError{Why: fmt.Sprintf("restore %s/%s: %v", c.project, c.service, err)}
 		}
 	}
