@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/simpledeploy/backup/runner"
 	"github.com/simpledeploy/backup/status"
 )
 
@@ -83,5 +84,24 @@ func TestDetect_EndsWithThreeWhenSomethingIsNotProtected(t *testing.T) {
 				t.Errorf("ends with %d, want %d", code, tt.code)
 			}
 		})
+	}
+}
+
+func TestPrintPlan_AnAbsentJobThatHadAnRPOSaysThatItsAlarmIsOff(t *testing.T) {
+	var out bytes.Buffer
+	p := &program{out: &out}
+	since := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	if err := p.printPlan(runner.PlanView{Next: []runner.NextRun{
+		{Job: "shop/links/default", Absent: true, AbsentSince: since, RPOSeconds: 120}, {Job: "shop/old/default", Absent: true, AbsentSince: since},
+	}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"shop/links/default: absent since " + moment(since) + ": no alarm, though its rpo was 2m; simpledeploy-backup prune shop/links/default --absent gives it up\n",
+		"\n  simpledeploy-backup prune shop/old/default --absent\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the plan does not say %q:\n%s", want, out.String())
+		}
 	}
 }
