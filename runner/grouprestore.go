@@ -330,8 +330,15 @@ func (r *Runner) restorePart(ctx context.Context, part *store.Restore, c chosen)
 	return err
 }
 
-// safetyGroup backs up what is about to be replaced, as one restore point: everything is held.
+// safetyGroup backs up what is about to be replaced, as one restore point: everything is held. Where no member
+// has anything to save there is none.
 func (r *Runner) safetyGroup(ctx context.Context, restore string, c chosenGroup) (string, map[string]string, error) {
+	if !slices.ContainsFunc(c.members, func(m chosen) bool {
+		_, _, err := r.toSave(ctx, m)
+		return !errors.Is(err, strategy.ErrNothing)
+	}) {
+		return "", nil, nil
+	}
 	row := store.GroupRun{
 		ID: store.NewID(), Instance: r.cfg.Store.Instance(), Project: c.members[0].project, Name: c.row.Name, Trigger: triggerSafety,
 		State: store.Running, QueuedAt: r.now(), StartedAt: r.now(),
@@ -348,7 +355,9 @@ func (r *Runner) safetyGroup(ctx context.Context, restore string, c chosenGroup)
 			failure = fmt.Errorf("%s: %w", m.plan.To, err)
 			break
 		}
-		saved[m.manifest.Run] = run
+		if run != "" { // else there was nothing to save
+			saved[m.manifest.Run] = run
+		}
 	}
 	return row.ID, saved, errors.Join(failure, r.finishGroup(ctx, row, nil))
 }

@@ -34,6 +34,7 @@ func (r *Runner) PlanRestore(ctx context.Context, req RestoreRequest) (RestorePl
 	if err != nil {
 		return RestorePlan{}, err
 	}
+	r.planSafety(ctx, &c)
 	if note := aloneNote(c.manifest); note != "" {
 		c.plan.Notes = append(c.plan.Notes, note)
 	}
@@ -245,7 +246,7 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 	c.info = info
 	c.options = r.restoreOptions(c)
 	if checker, ok := c.entry.Strategy.(strategy.RestoreChecker); ok {
-		if err := checker.CanRestore(c.options); err != nil {
+		if err := checker.CanRestore(ctx, r.cfg.Engine.Container(c.info), c.options); err != nil {
 			return &RefusedError{Why: fmt.Sprintf("restore %s/%s: %v", c.project, c.service, err)}
 		}
 	}
