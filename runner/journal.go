@@ -18,9 +18,10 @@ import (
 const (
 	journalStopped = "stopped" // a container that has to run again
 	journalPaused  = "paused"
-	journalRestore = "restore" // a restore that may have left something to finish or undo
-	journalCleanup = "cleanup" // a target that may hold what a failed attempt left
-	journalPost    = "post"    // a hook that has to be run after the dump
+	journalRestore = "restore"       // a restore that may have left something to finish or undo
+	journalWhole   = "group-restore" // a restore of a group that replaces one member after the other
+	journalCleanup = "cleanup"       // a target that may hold what a failed attempt left
+	journalPost    = "post"          // a hook that has to be run after the dump
 )
 
 // cleanupPatience is how long a target is asked again and again to let us clean up.
@@ -103,6 +104,11 @@ func (r *Runner) replay(ctx context.Context, entries []store.Entry) error {
 				unrecovered[e.RunID] = true
 				errs = append(errs, fmt.Errorf("recover the restore of %s/%s: %w", e.Project, e.Service, err))
 			}
+		}
+	}
+	for _, e := range entries {
+		if e.Kind == journalWhole {
+			errs = append(errs, step(r.tellHalfRestored, e))
 		}
 	}
 	errs = append(errs, r.bringAllBack(ctx, entries, unrecovered))
