@@ -217,7 +217,7 @@ func TestDecode_WithoutLabels(t *testing.T) {
 	if diff := cmp.Diff([]seen{{"app", "", true, 0}, {"cache", "mongo", true, 0}, {"db", "postgres", true, 0}, {"web", "", false, 0}}, got); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"volume: data on /data"}, services[0].Suggested); diff != "" {
+	if diff := cmp.Diff([]string{"volume: data on /data (if a SQLite file is in it: strategy sqlite)"}, services[0].Suggested); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"mongo: the image is mongo:8 (not available in this version)"}, services[1].Suggested); diff != "" {

@@ -207,7 +207,11 @@ func suggest(c Container, engine Strategy) []string {
 		out = append(out, "exec: the image runs "+e.name+" ("+e.page+")")
 	}
 	if places := destinations(readableMounts(c)); len(places) > 0 {
-		out = append(out, "volume: data on "+strings.Join(places, ", "))
+		reason := "volume: data on " + strings.Join(places, ", ")
+		if len(out) == 0 { // no image's name tells that there is a SQLite file inside
+			reason += " (if a SQLite file is in it: strategy sqlite)"
+		}
+		out = append(out, reason)
 	}
 	return out
 }

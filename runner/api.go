@@ -77,7 +77,9 @@ type NextRun struct {
 	ExpectedBytes   int64     `json:"expected_bytes,omitempty"`
 	ExpectedSeconds float64   `json:"expected_seconds,omitempty"`
 	Absent          bool      `json:"absent,omitempty"`
-	Stops           []string  `json:"stops,omitempty"` // services that it stops meanwhile, in order
+	AbsentSince     time.Time `json:"absent_since,omitzero"`
+	RPOSeconds      int64     `json:"rpo_seconds,omitempty"` // what an absent job's label asked for
+	Stops           []string  `json:"stops,omitempty"`       // services that it stops meanwhile, in order
 }
 
 // PruneResult is one backup on one target and what retention makes of it.

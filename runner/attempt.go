@@ -103,7 +103,7 @@ func (r *Runner) findSource(ctx context.Context, b *backup) error {
 		return failed(causeContainer, true, err)
 	}
 	if err := fit(b.entry, b.info); err != nil {
-		return failed(causeContainer, false, err)
+		return failed(causeContainer, false, fmt.Errorf("%w, or set the label enable=false to leave it out", err))
 	}
 	if err := r.refuseOwnData(b.entry, b.info, b.job.Paths); err != nil {
 		return failed(causeStrategy, false, err)
@@ -131,7 +131,7 @@ func fit(entry strategy.Entry, info strategy.Info) error {
 	case info.State == "paused":
 		return fmt.Errorf("container %s is paused: %s runs a command inside it; unpause it", info.Name, entry.Name)
 	default:
-		return fmt.Errorf("container %s is %s: %s runs a command inside it; start it, or set the label enable=false", info.Name, info.State, entry.Name)
+		return fmt.Errorf("container %s is %s: %s runs a command inside it; start it", info.Name, info.State, entry.Name)
 	}
 }
 

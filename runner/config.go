@@ -73,6 +73,9 @@ func specOf(job labels.Job) jobSpec {
 	}
 }
 
+// RecordedRPO is how recent a good backup the labels of a job asked for when they were last seen.
+func RecordedRPO(row store.Job) time.Duration { return recordedSpec(row).RPO }
+
 // recordedSpec is what the record knows of a job; the zero spec when it knows nothing.
 func recordedSpec(row store.Job) jobSpec {
 	var spec jobSpec

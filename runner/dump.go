@@ -37,6 +37,7 @@ func (r *Runner) seal(ctx context.Context, b *backup) error {
 		return failed(causeProof, false, fmt.Errorf("encode the proof: %w", err))
 	}
 	b.run.RawBytes, b.run.RawXXH64, b.run.StoredBytes, b.run.SHA256 = b.out.rawBytes, b.out.rawXXH64, b.out.storedBytes, b.out.storedSHA256
+	r.warnShrunk(ctx, b.run)
 	if err := putManifest(ctx, b.dst, r.manifestOf(b)); err != nil {
 		r.cleanUp(ctx, b)
 		return failedOn(b.dst.Name(), err)

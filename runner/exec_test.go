@@ -62,9 +62,10 @@ func TestRun_ExecThatLeavesNoWholeBackupIsFailed(t *testing.T) {
 	for name, c := range map[string]struct{ dump, extension, cause, want string }{
 		"exit code":                    {"echo data; echo no room >&2; exit 3", "", "dump", "exit code 3: no room"},
 		"nothing":                      {"true", "", "proof", "it is empty"},
-		"archive that is cut":          {"tar -C / -c etc/passwd etc | head -c 5000", ".tar", "proof", "cut short"},
-		"gzip that is cut":             {"gzip -c /etc/services /bin/bash | head -c 5000", ".sql.gz", "proof", "cut short"},
+		"archive that is cut":          {"tar -C / -c etc/passwd etc >/tmp/x && head -c 5000 /tmp/x", ".tar", "proof", "cut short"},
+		"gzip that is cut":             {"gzip -c /bin/bash >/tmp/x && head -c 5000 /tmp/x", ".sql.gz", "proof", "cut short"},
 		"error page instead of a dump": {"echo '<html>unauthorized</html>'", ".tar", "proof", "no whole archive|cut short|no tar"},
+		"pipe that hides a failure":    {"sh -c 'echo half; exit 1' | tr a-z A-Z", "", "dump", "bash -o pipefail -c"},
 		"timeout":                      {"echo data; sleep 600", "", "timeout", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,6 +101,25 @@ func TestRestore_WithoutARestoreCommandIsRefusedBeforeAnythingIsBegun(t *testing
 	before := a.files(a.backups())
 	_, err := a.runner.StartRestore(t.Context(), runner.RestoreRequest{Project: a.project, Service: "app"})
 	if err == nil || !strings.Contains(err.Error(), "restore-command") || !strings.Contains(err.Error(), "--stdout") {
+		t.Errorf("restore says %v", err)
+	}
+	if got := a.files(a.backups()); len(got) != len(before) {
+		t.Errorf("a refused restore took a safety backup: %v", got)
+	}
+	if got := c.Exec(t, "cat", "/files/one"); got != "one" {
+		t.Errorf("a refused restore changed the service: %q", got)
+	}
+}
+
+func TestRestore_WithAPipeThatHidesAFailureIsRefusedBeforeAnythingIsBegun(t *testing.T) {
+	a := newAppliance(t)
+	c := a.execJob("cat /files/one", "tr a-z A-Z | cat >/files/one", "")
+	c.Exec(t, "sh", "-c", "echo one >/files/one")
+	a.start()
+	a.succeeded(a.run("app"))
+	before := a.files(a.backups())
+	_, err := a.runner.StartRestore(t.Context(), runner.RestoreRequest{Project: a.project, Service: "app"})
+	if err == nil || !strings.Contains(err.Error(), "restore-command") || !strings.Contains(err.Error(), "bash -o pipefail -c") {
 		t.Errorf("restore says %v", err)
 	}
 	if got := a.files(a.backups()); len(got) != len(before) {

@@ -16,7 +16,7 @@ import (
 
 // GroupRestoreRequest says which restore point goes back.
 type GroupRestoreRequest struct {
-	GroupRun   string
+	GroupRun   string // its id, or with Project the name of a group: its newest whole run
 	Project    string // where it is of; empty: whatever the record says
 	From       string // read this target's manifests instead of the record
 	Instance   string // with From: another host's
@@ -47,6 +47,10 @@ type chosenGroup struct {
 
 // PlanGroupRestore checks that a group run can be restored and says what that would do.
 func (r *Runner) PlanGroupRestore(ctx context.Context, req GroupRestoreRequest) (GroupRestorePlan, error) {
+	req, err := r.nameGroupRun(ctx, req)
+	if err != nil {
+		return GroupRestorePlan{}, err
+	}
 	c, err := r.chooseGroup(ctx, req)
 	if err != nil {
 		return GroupRestorePlan{}, err
@@ -178,6 +182,10 @@ func (r *Runner) StartGroupRestore(ctx context.Context, req GroupRestoreRequest)
 	case <-r.ready:
 	default:
 		return "", &RefusedError{Why: "the appliance is still putting in order what its last end left; try again in a moment"}
+	}
+	req, err := r.nameGroupRun(ctx, req)
+	if err != nil {
+		return "", err
 	}
 	c, err := r.chooseGroup(ctx, req)
 	if err != nil {
@@ -327,8 +335,15 @@ func (r *Runner) restorePart(ctx context.Context, part *store.Restore, c chosen)
 	return err
 }
 
-// safetyGroup backs up what is about to be replaced, as one restore point: everything is held.
+// safetyGroup backs up what is about to be replaced, as one restore point: everything is held. Where no member
+// has anything to save there is none.
 func (r *Runner) safetyGroup(ctx context.Context, restore string, c chosenGroup) (string, map[string]string, error) {
+	if !slices.ContainsFunc(c.members, func(m chosen) bool {
+		_, _, err := r.toSave(ctx, m)
+		return !errors.Is(err, strategy.ErrNothing)
+	}) {
+		return "", nil, nil
+	}
 	row := store.GroupRun{
 		ID: store.NewID(), Instance: r.cfg.Store.Instance(), Project: c.members[0].project, Name: c.row.Name, Trigger: triggerSafety,
 		State: store.Running, QueuedAt: r.now(), StartedAt: r.now(),
@@ -345,7 +360,9 @@ func (r *Runner) safetyGroup(ctx context.Context, restore string, c chosenGroup)
 			failure = fmt.Errorf("%s: %w", m.plan.To, err)
 			break
 		}
-		saved[m.manifest.Run] = run
+		if run != "" { // else there was nothing to save
+			saved[m.manifest.Run] = run
+		}
 	}
 	return row.ID, saved, errors.Join(failure, r.finishGroup(ctx, row, nil))
 }

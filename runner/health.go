@@ -41,14 +41,46 @@ func (r *Runner) Health(ctx context.Context) Health {
 	return h
 }
 
-func (h *Health) addOverdue(overdue []string, err error) {
+// overdueJob is a job that misses its rpo, with the sentence that says so.
+type overdueJob struct{ id, why string }
+
+func (h *Health) addOverdue(overdue []overdueJob, err error) {
 	if err != nil {
 		h.Reasons = append(h.Reasons, "cannot tell whether backups are overdue: "+err.Error())
 	}
-	h.Overdue = overdue
-	for _, id := range overdue {
-		h.Reasons = append(h.Reasons, "job "+id+" has no good backup within its rpo")
+	for _, job := range overdue {
+		h.Overdue = append(h.Overdue, job.id)
+		h.Reasons = append(h.Reasons, job.why)
 	}
+}
+
+// whyOverdue says how old the last good backup is and what to do next.
+func whyOverdue(row store.Job, rpo time.Duration, now time.Time) string {
+	last := "it never had one"
+	switch at := row.LastSuccess; {
+	case at.After(now.Add(time.Minute)):
+		last = "the last one is dated in the future: " + at.UTC().Format(time.RFC3339)
+	case !at.IsZero():
+		last = "the last one was taken " + age(now.Sub(at)) + " ago"
+	}
+	next := "`simpledeploy-backup history " + row.ID + "` says what went wrong, `simpledeploy-backup run " + row.ID + "` tries again"
+	if row.Refused {
+		next = "its labels have a problem, `simpledeploy-backup plan` names it and its remedy"
+	}
+	return fmt.Sprintf("job %s has no good backup within its rpo of %s: %s; %s", row.ID, age(rpo), last, next)
+}
+
+// age is a length of time in the unit that fits it.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return d.Round(time.Second).String()
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < 72*time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	}
+	return fmt.Sprintf("%d days", d/(24*time.Hour))
 }
 
 // addJournal says what waits to be brought back, though nobody holds it any more.
@@ -70,12 +102,12 @@ func (h *Health) addJournal(entries []store.Entry, err error) {
 
 // overdue lists the declared jobs whose last good backup is older than their rpo. A job that a Problem refuses is
 // still declared: what it was keeps counting.
-func (r *Runner) overdue(ctx context.Context) ([]string, error) {
+func (r *Runner) overdue(ctx context.Context) ([]overdueJob, error) {
 	rows, err := r.cfg.Store.Jobs(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	var out []string
+	var out []overdueJob
 	for _, row := range rows {
 		rpo := recordedSpec(row).RPO
 		since := row.LastSuccess
@@ -83,7 +115,7 @@ func (r *Runner) overdue(ctx context.Context) ([]string, error) {
 			since = row.FirstSeen
 		}
 		if rpo > 0 && r.now().Sub(since) > rpo {
-			out = append(out, row.ID)
+			out = append(out, overdueJob{row.ID, whyOverdue(row, rpo, r.now())})
 		}
 	}
 	return out, nil

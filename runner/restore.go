@@ -109,7 +109,7 @@ func (r *Runner) restore(ctx context.Context, row *store.Restore, req RestoreReq
 		return unchanged(err)
 	}
 	c.options.Token = row.ID
-	if !req.NoSafety && !r.nothingToSave(ctx, c) {
+	if !req.NoSafety {
 		r.progress.phase(row.ID, "safety backup")
 		if row.SafetyRun, err = r.safetyBackup(ctx, c, ""); err != nil {
 			return unchanged(fmt.Errorf("take a safety backup of what is there now (--no-safety goes on without): %w", err))

@@ -34,7 +34,20 @@ func (r *Runner) PlanRestore(ctx context.Context, req RestoreRequest) (RestorePl
 	if err != nil {
 		return RestorePlan{}, err
 	}
+	r.planSafety(ctx, &c)
+	if note := aloneNote(c.manifest); note != "" {
+		c.plan.Notes = append(c.plan.Notes, note)
+	}
 	return c.plan, nil
+}
+
+// aloneNote is what the owner should know who restores one backup of a restore point by itself.
+func aloneNote(m target.Manifest) string {
+	if m.GroupRun == "" || len(m.GroupMembers) < 2 {
+		return ""
+	}
+	return fmt.Sprintf("the backup is a member of group run %s of the group %s; restoring it alone does not bring the others to the same moment, nor stop them meanwhile: `restore %s --group %s` does",
+		m.GroupRun, m.Group, m.Project, m.GroupRun)
 }
 
 func (r *Runner) choose(ctx context.Context, req RestoreRequest) (chosen, error) {
@@ -56,6 +69,13 @@ func (r *Runner) choose(ctx context.Context, req RestoreRequest) (chosen, error)
 		RunID: m.Run, Target: t.Name(), Key: m.Key, TakenAt: m.StartedAt, Strategy: c.entry.Name,
 		From: m.Project + "/" + m.Service + "/" + m.Job, To: c.project + "/" + c.service,
 		StoredBytes: m.Stored.Bytes, RawBytes: m.Raw.Bytes, Safety: !req.NoSafety, Notes: c.notes(),
+	}
+	note := shrunkWarning(m.Warnings)
+	if note == "" && req.From != "" {
+		note = shrunkThere(ctx, t, m)
+	}
+	if note != "" {
+		c.plan.Notes = slices.Insert(c.plan.Notes, 0, "this backup "+note)
 	}
 	for _, info := range c.stops {
 		c.plan.Stops = append(c.plan.Stops, info.Name)
@@ -226,7 +246,7 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 	c.info = info
 	c.options = r.restoreOptions(c)
 	if checker, ok := c.entry.Strategy.(strategy.RestoreChecker); ok {
-		if err := checker.CanRestore(c.options); err != nil {
+		if err := checker.CanRestore(ctx, r.cfg.Engine.Container(c.info), c.options); err != nil {
 			return &RefusedError{Why: fmt.Sprintf("restore %s/%s: %v", c.project, c.service, err)}
 		}
 	}
@@ -316,8 +336,8 @@ func (c chosen) notes() []string {
 	if c.manifest.ImageDigest != "" && c.info.ImageDigest != "" && c.manifest.ImageDigest != c.info.ImageDigest {
 		out = append(out, "the service runs another image now ("+c.info.Image+") than when the backup was taken ("+c.manifest.Image+")")
 	}
-	if len(c.manifest.Warnings) > 0 {
-		out = append(out, "warnings of the backup: "+strings.Join(c.manifest.Warnings, "; "))
+	if others := slices.DeleteFunc(slices.Clone(c.manifest.Warnings), Shrunk); len(others) > 0 {
+		out = append(out, "warnings of the backup: "+strings.Join(others, "; "))
 	}
 	if !c.entry.Stages {
 		out = append(out, "the object is read twice: once to check it, once to restore it")

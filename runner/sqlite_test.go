@@ -86,3 +86,37 @@ func TestRun_SQLiteFromBackupToAFreshService(t *testing.T) {
 		t.Errorf("left behind: %v %v", left, err)
 	}
 }
+
+// What is too damaged to be dumped is not replaced unasked, and the refusal is what to type.
+func TestRestore_OverADamagedSQLiteDatabaseSaysWhatToDo(t *testing.T) {
+	for name, damage := range map[string]string{
+		"pages":  "dd if=/dev/urandom of=/data/app.db bs=4096 seek=1 count=5 conv=notrunc",
+		"header": "dd if=/dev/urandom of=/data/app.db bs=100 count=1 conv=notrunc",
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAppliance(t)
+			app := a.sqliteService("app", map[string]string{"strategy": "sqlite", "schedule": "manual", "retries": "0"})
+			app.Exec(t, "db", "make", "/data/app.db", "delete")
+			want := app.Exec(t, "db", "state", "/data/app.db")
+			a.start()
+			good := a.succeeded(a.run("app"))
+			app.Exec(t, "sh", "-c", damage+" 2>/dev/null")
+			sum := app.Exec(t, "sha256sum", "/data/app.db")
+			row := a.restore(runner.RestoreRequest{Service: "app", RunID: good.ID})
+			for _, say := range []string{"/data/app.db", "docker stop " + app.Name, "docker cp " + app.Name + ":/data ", "--no-safety", "nothing was changed"} {
+				if row.State != store.Failed || !strings.Contains(row.Error, say) {
+					t.Errorf("restore is %s and says %q, want %q", row.State, row.Error, say)
+				}
+			}
+			if got := app.Exec(t, "sha256sum", "/data/app.db"); got != sum || a.held("app") != 1 {
+				t.Errorf("a refused restore left %s, was %s; %d backups", got, sum, a.held("app"))
+			}
+			if row = a.restore(runner.RestoreRequest{Service: "app", RunID: good.ID, NoSafety: true}); row.State != store.Succeeded {
+				t.Fatalf("restore is %s: %s", row.State, row.Error)
+			}
+			if d := cmp.Diff(want, app.Exec(t, "db", "state", "/data/app.db")); d != "" {
+				t.Errorf("state (-was +is):\n%s", d)
+			}
+		})
+	}
+}

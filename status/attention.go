@@ -2,18 +2,20 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/simpledeploy/backup/runner"
 	"github.com/simpledeploy/backup/store"
 )
 
-// namedJobs is how many jobs a sentence names before it only counts.
+// namedJobs is how many jobs or services a sentence names before it only counts.
 const namedJobs = 3
 
 // attention says in sentences what an owner must act on though the appliance itself is well and no rpo is missed:
 // without it, a house whose every job is refused would be shown as healthy.
 func attention(v *Status) []string {
-	var refused, never, failed, partial []string
+	var refused, never, failed, partial, shrunk []string
 	for _, p := range v.Projects {
 		for _, j := range p.Jobs {
 			switch {
@@ -26,6 +28,15 @@ func attention(v *Status) []string {
 			case j.State == JobPartial:
 				partial = append(partial, j.ID)
 			}
+			if j.LastRun != nil && slices.ContainsFunc(j.LastRun.Warnings, runner.Shrunk) {
+				shrunk = append(shrunk, j.ID)
+			}
+		}
+	}
+	var bare []string
+	for _, s := range v.Unprotected {
+		if s.Problems == 0 { // a refused one is told as such
+			bare = append(bare, place(s.Project, s.Service))
 		}
 	}
 	out := []string{}
@@ -37,6 +48,8 @@ func attention(v *Status) []string {
 		{never, "1 job has no good backup yet", "%d jobs have no good backup yet"},
 		{failed, "the last run of 1 job brought no backup", "the last runs of %d jobs brought no backup"},
 		{partial, "the last backup of 1 job is held by fewer targets than wanted", "the last backups of %d jobs are held by fewer targets than wanted"},
+		{shrunk, "the last backup of 1 job holds far less than the one before", "the last backups of %d jobs hold far less than the ones before"},
+		{bare, "1 service keeps state and has no backup", "%d services keep state and have no backup"},
 	} {
 		if len(kind.jobs) > 0 {
 			out = append(out, sentence(kind.jobs, kind.one, kind.many))

@@ -22,6 +22,7 @@ func TestStatus_NamesWhatNeedsAttentionThoughTheApplianceIsWell(t *testing.T) {
 		"1 job is refused and does not run: shop/cache/default",
 		"2 jobs have no good backup yet: blog/uploads/default, shop/db/hourly",
 		"the last run of 1 job brought no backup: blog/db/default",
+		"1 service keeps state and has no backup: registry",
 	}
 	if diff := cmp.Diff(want, got.Attention); diff != "" {
 		t.Errorf("attention (-want +got):\n%s", diff)

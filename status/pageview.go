@@ -19,8 +19,10 @@ type pageView struct {
 	Notes               []note
 	Unprotected         []unprotectedRow
 	Projects            []projectCard
+	Targets             []targetRow
 	Runs                []runRow
 	Absent              string
+	AbsentJobs          []absentRow
 	Updated             string
 }
 
@@ -28,7 +30,14 @@ type tile struct{ Name, Value, Detail, Class string }
 
 type note struct{ Class, Where, Label, Why, Suggestion string }
 
-type unprotectedRow struct{ Name, Image, Hint string }
+// unprotectedRow is a service that keeps state, and the label that would protect it.
+type unprotectedRow struct{ Name, Image, Label, Why string }
+
+// targetRow is one target and its trouble, which the jobs that meet it need not repeat.
+type targetRow struct{ Name, State, Class, Detail, Error string }
+
+// absentRow is a job that would raise an alarm if it were still declared.
+type absentRow struct{ Name, Command, Words string }
 
 type projectCard struct {
 	Name, Detail string
@@ -48,6 +57,8 @@ type jobRow struct {
 	State, Class             string
 	Last, Success, Next      moment
 	Took, Stored, Error      string
+	SuccessNote              string // why the last success is not the last run
+	Warnings                 []string
 	Bars                     []bar
 	BarsText                 string
 	Percent                  int // -1: nothing to show
@@ -64,6 +75,7 @@ type runRow struct {
 	ID, Job, Trigger, State, Class, Cause, Error, Where string
 	When                                                moment
 	Took, Stored                                        string
+	Warnings                                            []string
 }
 
 // classes are the colours: good, bad, odd, busy, dull.
@@ -90,8 +102,16 @@ func makePageView(v Status, progress func(id string) (runner.Progress, bool)) pa
 	if v.Totals.Absent > 0 {
 		p.Absent = many(v.Totals.Absent, "job") + " no longer declared by any container; their backups stay"
 	}
+	for _, j := range v.Absent {
+		p.AbsentJobs = append(p.AbsentJobs, absentRowOf(j))
+	}
 	for _, s := range v.Unprotected {
-		p.Unprotected = append(p.Unprotected, unprotectedRow{place(s.Project, s.Service), s.Image, strings.Join(s.Suggested, "; ")})
+		if s.Problems == 0 { // a refused one stands among the problems
+			p.Unprotected = append(p.Unprotected, unprotectedRowOf(s))
+		}
+	}
+	for _, t := range v.Targets {
+		p.Targets = append(p.Targets, targetRowOf(t))
 	}
 	for _, project := range v.Projects {
 		p.Projects = append(p.Projects, card(v, project, progress))
@@ -126,6 +146,12 @@ func tiles(v Status) []tile {
 		}
 	}
 	jobs := tile{Name: "Jobs in order", Value: fmt.Sprintf("%d of %d", good, v.Totals.Jobs), Detail: many(len(v.Projects), "project")}
+	if v.Totals.Warned > 0 {
+		jobs.Detail, jobs.Class = many(v.Totals.Warned, "last run")+" with warnings", "odd"
+	}
+	if v.Totals.Unprotected > 0 {
+		jobs.Detail, jobs.Class = strings.TrimPrefix(jobs.Detail+" · ", many(len(v.Projects), "project")+" · ")+many(v.Totals.Unprotected, "service")+" unprotected", "odd"
+	}
 	day := tile{Name: "Last 24 hours", Value: many(v.Totals.Succeeded24h, "backup"), Detail: "none failed"}
 	if v.Totals.Failed24h > 0 {
 		day.Detail, day.Class = many(v.Totals.Failed24h, "run")+" failed", "bad"
@@ -168,6 +194,9 @@ func card(v Status, p Project, progress func(string) (runner.Progress, bool)) pr
 		row := groupRow{Name: g.Name, State: "waiting", Good: at(g.LastGood, v.Now, "never"), Restore: g.Restore}
 		if g.LastRun != nil {
 			row.State, row.Error = g.LastRun.State, g.LastRun.Error
+			if row.State == store.Partial {
+				row.Error = "the backups of some members are held by fewer targets than wanted, see the jobs below"
+			}
 		}
 		row.Class = class(row.State)
 		c.Groups = append(c.Groups, row)
@@ -191,8 +220,9 @@ func jobRowOf(v Status, j Job, progress func(string) (runner.Progress, bool)) jo
 		return row
 	}
 	row.Last, row.Took = at(j.LastRun.QueuedAt, v.Now, "–"), took(j.LastRun.DurationMS)
+	row.Warnings, row.SuccessNote = j.LastRun.Warnings, successNote(j)
 	if j.State != JobOK && j.State != JobRefused {
-		row.Error = j.LastRun.Error
+		row.Error = shortError(j.LastRun.State, j.LastRun.Error, j.LastRun.Missing, v.Targets)
 	}
 	if j.State != JobRunning {
 		return row
@@ -242,20 +272,21 @@ func barsText(states []string) string {
 func runRowOf(v Status, r Run) runRow {
 	row := runRow{
 		ID: r.ID, Job: place(r.Project, jobName(r.Service, r.Job)), Trigger: r.Trigger, State: r.State, Class: class(r.State),
-		Cause: r.Cause, Error: r.Error, When: at(r.QueuedAt, v.Now, "–"), Took: took(r.DurationMS), Stored: size(r.StoredBytes),
+		Cause: r.Cause, Error: r.Error, When: at(r.QueuedAt, v.Now, "–"), Took: took(r.DurationMS), Stored: size(r.StoredBytes), Warnings: r.Warnings,
 	}
 	if r.GroupRun != "" {
 		row.Trigger += " · group run " + r.GroupRun
 	}
-	var held []string
+	var held, missing []string
 	for _, a := range r.Artifacts {
 		switch a.State {
 		case store.Present, store.Verified, store.Locked:
 			held = append(held, a.Target)
 		default:
-			held = append(held, a.Target+" ("+a.State+")")
+			held, missing = append(held, a.Target+" ("+a.State+")"), append(missing, a.Target)
 		}
 	}
 	row.Where = strings.Join(held, ", ")
+	row.Error = shortError(r.State, r.Error, missing, v.Targets)
 	return row
 }

@@ -25,6 +25,7 @@ func (s *Server) summarize(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	v.Projects, v.Totals = byProject(jobs)
+	v.Absent = missedAbsent(jobs)
 	if err := s.addGroups(ctx, v.Projects); err != nil {
 		return nil, err
 	}
@@ -47,7 +48,9 @@ func (s *Server) summarize(ctx context.Context) (*Status, error) {
 			v.Problems = append(v.Problems, p)
 		}
 	}
-	v.Attention = attention(v)
+	if v.Targets, err = s.targetViews(ctx); err != nil {
+		return nil, err
+	}
 	services, err := s.serviceViews(ctx)
 	if err != nil {
 		return nil, err
@@ -57,7 +60,14 @@ func (s *Server) summarize(ctx context.Context) (*Status, error) {
 			v.Unprotected = append(v.Unprotected, svc)
 		}
 	}
+	v.Totals.Unprotected = len(v.Unprotected)
+	v.Attention = attention(v)
 	return v, nil
+}
+
+// missedAbsent are the absent jobs whose labels asked for an alarm while they were there.
+func missedAbsent(jobs []Job) []Job {
+	return slices.DeleteFunc(slices.Clone(jobs), func(j Job) bool { return j.State != JobAbsent || j.RPOSeconds == 0 })
 }
 
 // byProject groups the declared jobs and counts. Absent jobs are only counted.
@@ -74,6 +84,9 @@ func byProject(jobs []Job) ([]Project, Totals) {
 		}
 		p := &projects[len(projects)-1]
 		p.Jobs = append(p.Jobs, j)
+		if j.LastRun != nil && len(j.LastRun.Warnings) > 0 {
+			totals.Warned++
+		}
 		p.Succeeded24h += j.Succeeded24h
 		p.Failed24h += j.Failed24h
 		p.StoredBytes += j.StoredBytes
@@ -154,6 +167,8 @@ func jobView(j store.Job, spec labels.Job, seen glance, sums store.JobStats) Job
 		v.Group = spec.Group
 		v.Schedule, v.ScheduleText = spec.Schedule.Spec, spec.Schedule.Words()
 		v.RPOSeconds = int64(spec.RPO.Seconds())
+	} else {
+		v.RPOSeconds = int64(runner.RecordedRPO(j).Seconds())
 	}
 	for _, r := range seen.runs {
 		v.LastStates = append(v.LastStates, r.State)
@@ -169,10 +184,16 @@ func jobView(j store.Job, spec labels.Job, seen glance, sums store.JobStats) Job
 }
 
 func lastRun(r store.Run) *LastRun {
-	return &LastRun{
+	v := &LastRun{
 		ID: r.ID, State: r.State, Cause: r.Cause, Error: r.Error, QueuedAt: r.QueuedAt, FinishedAt: r.FinishedAt,
-		DurationMS: span(r.StartedAt, r.FinishedAt), StoredBytes: r.StoredBytes,
+		DurationMS: span(r.StartedAt, r.FinishedAt), StoredBytes: r.StoredBytes, Warnings: r.Warnings,
 	}
+	for _, a := range r.Artifacts {
+		if !a.Held() && a.State != store.Pruned {
+			v.Missing = append(v.Missing, a.Target)
+		}
+	}
+	return v
 }
 
 // jobState is a job's condition in one word; what an owner must act on comes before what is only under way.

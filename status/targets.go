@@ -13,27 +13,31 @@ import (
 const testTimeout = 30 * time.Second
 
 func getTargets(s *Server, r *http.Request) (any, error) {
-	due, err := s.store.DueArtifacts(r.Context())
+	views, err := s.targetViews(r.Context())
+	return Targets{Targets: views}, err
+}
+
+func (s *Server) targetViews(ctx context.Context) ([]TargetView, error) {
+	due, err := s.store.DueArtifacts(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the copies that are due: %w", err)
 	}
-	v := Targets{Targets: make([]TargetView, 0, len(s.targets))}
-	for _, t := range s.targets {
-		v.Targets = append(v.Targets, s.targetView(r.Context(), t, due))
+	jobs := map[string][]string{}
+	for _, j := range s.runner.Snapshot().Jobs {
+		for _, name := range j.Targets {
+			jobs[name] = append(jobs[name], j.ID())
+		}
 	}
-	return v, nil
+	views := make([]TargetView, 0, len(s.targets))
+	for _, t := range s.targets {
+		views = append(views, targetView(ctx, t, list(jobs[t.Name()]), due))
+	}
+	return views, nil
 }
 
 // targetView asks only a local target for its free space: that costs one system call.
-func (s *Server) targetView(ctx context.Context, t Target, due []store.Artifact) TargetView {
-	v := TargetView{Name: t.Name(), Local: t.Local(), Jobs: []string{}}
-	for _, j := range s.runner.Snapshot().Jobs {
-		for _, name := range j.Targets {
-			if name == v.Name {
-				v.Jobs = append(v.Jobs, j.ID())
-			}
-		}
-	}
+func targetView(ctx context.Context, t Target, jobs []string, due []store.Artifact) TargetView {
+	v := TargetView{Name: t.Name(), Local: t.Local(), Jobs: jobs}
 	for _, a := range due {
 		if a.Target == v.Name {
 			v.Due++

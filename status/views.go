@@ -20,12 +20,16 @@ type Status struct {
 	Problems    []Problem     `json:"problems"`
 	Warnings    []Problem     `json:"warnings"`
 	Unprotected []Service     `json:"unprotected"` // services that keep state and have no job
+	Targets     []TargetView  `json:"targets"`
+	Absent      []Job         `json:"absent,omitempty"` // jobs that no container declares any more and that had an rpo: it raises no alarm now
 }
 
 // Totals count over all declared jobs.
 type Totals struct {
 	Jobs         int       `json:"jobs"`
-	Absent       int       `json:"absent"` // jobs that no container declares any more
+	Absent       int       `json:"absent"`      // jobs that no container declares any more
+	Warned       int       `json:"warned"`      // jobs whose last run ended with warnings
+	Unprotected  int       `json:"unprotected"` // services that keep state and have no job, refused ones among them
 	Succeeded24h int       `json:"succeeded_24h"`
 	Failed24h    int       `json:"failed_24h"`
 	StoredBytes  int64     `json:"stored_bytes"`
@@ -87,6 +91,8 @@ type LastRun struct {
 	FinishedAt  time.Time `json:"finished_at,omitzero"`
 	DurationMS  int64     `json:"duration_ms"`
 	StoredBytes int64     `json:"stored_bytes"`
+	Warnings    []string  `json:"warnings,omitempty"`
+	Missing     []string  `json:"missing,omitempty"` // targets that were to hold its backup and do not
 }
 
 // Problem is something wrong with labels, or a warning about something that works.

@@ -232,6 +232,9 @@ func (w *world) populate() {
 		if s.Service == "registry" {
 			s.Suggested = []string{"volume: it keeps a volume at /data"}
 		}
+		if s.Service == "cache" {
+			s.Problems = []labels.Problem{{Identity: s.Identity, Label: "simpledeploy.backup.strategy", Value: "redis"}}
+		}
 		plan.Services = append(plan.Services, s)
 	}
 	w.runner.plan = plan

@@ -43,10 +43,10 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // storeBackup puts a backup where the built-in target keeps them: backup volume|postgres RUN DAY
-// An object that says "broken" has a byte changed after its hash was taken.
+// An object that says "broken" has a byte changed after its hash was taken; "group=ID" makes it part of a group run.
 func storeBackup(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: backup volume|postgres RUN DAY [broken]")
+		ts.Fatalf("usage: backup volume|postgres RUN DAY [broken|group=ID]")
 	}
 	kind, run := args[0], args[1]
 	day, err := time.Parse("2006-01-02", args[2])
@@ -58,6 +58,10 @@ func storeBackup(ts *testscript.TestScript, neg bool, args []string) {
 	stored := compressed(ts, raw)
 	m := manifestFor(kind, run, extension, day, raw, stored)
 	m.Proof = proofOf(ts, kind, raw)
+	if id, grouped := strings.CutPrefix(args[len(args)-1], "group="); grouped {
+		m.Group, m.GroupRun, m.GroupMembers = "nightly", id, []string{"shop/postgres/default", "shop/volume/default"}
+		args = args[:len(args)-1]
+	}
 	if len(args) > 3 {
 		stored = append([]byte{}, stored...)
 		stored[len(stored)/2] ^= 1

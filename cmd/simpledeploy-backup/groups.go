@@ -117,6 +117,14 @@ func (p *program) tellRun(ctx context.Context, server *status.Client, id string,
 			return p.printGroup(g, asJSON)
 		}
 	}
+	return noSuchRun(err, id)
+}
+
+// noSuchRun says of a run that is not in the record where runs are listed.
+func noSuchRun(err error, id string) error {
+	if refused, ok := errors.AsType[*status.APIError](err); ok && refused.Status == http.StatusNotFound {
+		return fmt.Errorf("no run %s; simpledeploy-backup history lists them", printable(id))
+	}
 	return err
 }
 
@@ -166,7 +174,8 @@ func (p *program) restoreGroup(ctx context.Context, what selector, f *restoreFla
 			return err
 		}
 	}
-	started, err := server.StartGroupRestore(ctx, f.group, req)
+	// What was shown is what is restored, also when the group ran again while someone reads the plan.
+	started, err := server.StartGroupRestore(ctx, plan.GroupRun, req)
 	if err != nil {
 		return err
 	}

@@ -14,17 +14,30 @@ import (
 func historyCommand() command {
 	return command{
 		name: "history", args: "[PROJECT[/SERVICE[/JOB]] | RUN | GROUP RUN]", short: "List runs, newest first, or tell all of one",
-		example: "simpledeploy-backup history shop/db --limit 10\nsimpledeploy-backup history --run 01k9zq3v8t6x2m4n\nsimpledeploy-backup history shop --groups",
+		long: "--from lists what a target holds, by its manifests alone: it reads straight from the target in this process and needs no\n" +
+			"running appliance and no record. A run that is pinned is named so; unpin gives it back to retention.",
+		example: "simpledeploy-backup history shop/db --limit 10\nsimpledeploy-backup history --run 01k9zq3v8t6x2m4n\nsimpledeploy-backup history shop --groups\n" +
+			"simpledeploy-backup history --from offsite --instance oldhost\nsimpledeploy-backup history shop --groups --from offsite",
 		setup: func(fs *flag.FlagSet) action {
 			asJSON := jsonFlag(fs)
 			limit := fs.Int("limit", 20, "at most `N` runs")
 			state := fs.String("state", "", "only runs in this `STATE`: queued, running, succeeded, partial, failed, skipped, interrupted")
 			id := fs.String("run", "", "tell all of the run with this `ID`")
 			groups := fs.Bool("groups", false, "list group runs: restore points of several jobs")
+			from := fs.String("from", "", "list what this `TARGET` holds, by its manifests, not the record")
+			instance := fs.String("instance", "", "with --from: the backups of the host with this `NAME`")
 			return func(ctx context.Context, p *program, args []string) error {
 				only, err := optionalSelector(args, 1)
 				if err != nil {
 					return err
+				}
+				switch {
+				case *instance != "" && *from == "":
+					return usageErrorf("history: --instance needs --from: the record knows this host only")
+				case *from != "" && (*state != "" || *id != ""):
+					return usageErrorf("history: --from goes with --instance, --groups, --limit and --json only: a target holds good backups, not runs")
+				case *from != "":
+					return p.historyOfTarget(ctx, only, heldQuery{*from, *instance, *limit, *groups, *asJSON})
 				}
 				server, err := p.server()
 				if err != nil {
@@ -85,6 +98,9 @@ func (p *program) printRuns(runs []status.Run) error {
 		state := r.State
 		if r.Cause != "" {
 			state += " (" + r.Cause + ")"
+		}
+		if r.Pinned && (r.State == "succeeded" || r.State == "partial") {
+			state += ", pinned"
 		}
 		row := []string{
 			r.ID, r.Project + "/" + r.Service + "/" + r.Job, state, r.Trigger, moment(r.QueuedAt),

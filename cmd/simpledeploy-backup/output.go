@@ -79,12 +79,12 @@ func size(n int64) string {
 	return humanize.IBytes(uint64(n))
 }
 
-// moment is a time for people, in the zone of this process.
+// moment is a time for people, in the zone of this process and with its name: restore --at reads it back.
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.Local().Format("2006-01-02 15:04:05")
+	return t.Local().Format("2006-01-02 15:04:05 MST")
 }
 
 // span is a duration for people, as exact as they care for.

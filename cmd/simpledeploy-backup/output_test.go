@@ -50,12 +50,15 @@ func TestPrintRuns_ShowsCauseAndHolders(t *testing.T) {
 		ID: "r1", Project: "shop", Service: "db", Job: "default", State: "partial", Cause: "target", Trigger: "schedule",
 		DurationMS: 1500, StoredBytes: 1 << 20,
 		Artifacts: []status.Artifact{{Target: "local", State: "present"}, {Target: "offsite", State: "due"}},
+	}, {
+		ID: "r0", Project: "shop", Service: "db", Job: "default", State: "succeeded", Trigger: "manual", Pinned: true,
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := "RUN JOB STATE TRIGGER QUEUED TOOK STORED HELD BY " +
-		"r1 shop/db/default partial (target) schedule - 1.5s 1.0 MiB local, offsite (due)"
+		"r1 shop/db/default partial (target) schedule - 1.5s 1.0 MiB local, offsite (due) " +
+		"r0 shop/db/default succeeded, pinned manual - - - -"
 	if diff := cmp.Diff(want, flat(out.String())); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
 	}
@@ -93,9 +96,32 @@ func TestPrintRestored_EndsWithProblemsWhenTheCountsDiffer(t *testing.T) {
 	if !errors.As(err, &exit) || exit.code != exitProblems {
 		t.Errorf("error is %v, want exit code %d", err, exitProblems)
 	}
-	for _, part := range []string{"restored, but", "shop/db from run r1 in 1m30s", "2 tables, 10 rows", "run r2", "9 rows instead of 10"} {
+	for _, part := range []string{"restored, but", "shop/db from run r1 in 1m30s", "2 tables, 10 rows", "restore shop/db --run r2", "9 rows instead of 10"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("%q is missing in:\n%s", part, out.String())
+		}
+	}
+}
+
+func TestMoment_SaysItsZoneAndIsReadBack(t *testing.T) {
+	was := time.Local
+	defer func() { time.Local = was }()
+	for _, name := range []string{"UTC", "Europe/Berlin", "America/Sao_Paulo"} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Local = zone
+		at := time.Date(2026, 11, 20, 18, 0, 5, 0, time.UTC)
+		short, _ := at.In(zone).Zone()
+		if got := moment(at); !strings.HasSuffix(got, " "+short) {
+			t.Errorf("%s: %q does not name the zone %s", name, got, short)
+		}
+		if got, err := parseTime(moment(at)); err != nil || !got.Equal(at) {
+			t.Errorf("%s: %q is read back as %v, %v", name, moment(at), got, err)
+		}
+		if got, err := parseTime("2026-11-20 18:00 ACST"); err == nil {
+			t.Errorf("%s: a zone of elsewhere is taken for %v", name, got)
 		}
 	}
 }

@@ -62,6 +62,7 @@ func (p *program) printPlan(plan runner.PlanView, problems []status.Problem) err
 		return err
 	}
 	p.printStops(plan.Next)
+	p.printAbsent(plan.Next)
 	if err := p.printPruning(plan.Prune); err != nil {
 		return err
 	}
@@ -80,6 +81,21 @@ func (p *program) printStops(next []runner.NextRun) {
 			first = false
 		}
 		fmt.Fprintln(p.out, printable("  "+n.Job+": "+strings.Join(n.Stops, ", ")))
+	}
+}
+
+// printAbsent says what becomes of backups whose job no container declares any more.
+func (p *program) printAbsent(next []runner.NextRun) {
+	first := true
+	for _, n := range next {
+		if !n.Absent {
+			continue
+		}
+		if first {
+			fmt.Fprintln(p.out, "\nDeclared by no container any more; the backups stay until they are given up:")
+			first = false
+		}
+		fmt.Fprintln(p.out, printable("  simpledeploy-backup prune "+n.Job+" --absent"))
 	}
 }
 

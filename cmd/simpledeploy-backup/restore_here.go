@@ -18,19 +18,7 @@ import (
 // restoreHere reads a backup straight from a target, in this process and without the record: the way back when
 // nothing is left but the storage.
 func (p *program) restoreHere(ctx context.Context, what selector, at time.Time, f *restoreFlags) error {
-	cfg, err := loadConfig(p.environ)
-	if err != nil {
-		return err
-	}
-	targets, err := loadTargets(ctx, cfg, newLogger(cfg, p.err))
-	if err != nil {
-		return err
-	}
-	from, err := chooseTarget(cfg, targets, f.from)
-	if err != nil {
-		return err
-	}
-	instance, err := p.chooseInstance(ctx, cfg, f.instance)
+	cfg, from, instance, err := p.openSource(ctx, f.from, f.instance)
 	if err != nil {
 		return err
 	}
@@ -69,7 +57,7 @@ func chooseTarget(cfg config, targets *target.Set, name string) (*target.Target,
 	name = strings.TrimSpace(name)
 	from, ok := targets.Get(name)
 	if !ok {
-		return nil, usageErrorf("restore: there is no target %q; the environment defines %s", name, strings.Join(targets.Names(), ", "))
+		return nil, usageErrorf("there is no target %q; the environment defines %s", name, strings.Join(targets.Names(), ", "))
 	}
 	return from, nil
 }
@@ -88,7 +76,7 @@ func (p *program) chooseInstance(ctx context.Context, cfg config, name string) (
 	}
 	now, err := server.Status(ctx)
 	if err != nil {
-		return "", usageErrorf("restore: say which host's backups these are with --instance NAME: no appliance runs here that could tell")
+		return "", usageErrorf("say which host's backups these are with --instance NAME: no appliance runs here that could tell")
 	}
 	return now.Instance, nil
 }

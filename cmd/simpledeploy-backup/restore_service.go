@@ -131,7 +131,7 @@ func (p *program) printRestored(r status.Restore, asJSON bool) error {
 		fmt.Fprintf(p.out, "counted afterwards: %s\n", text)
 	}
 	if r.SafetyRun != "" {
-		fmt.Fprintf(p.out, "what was there before: run %s\n", r.SafetyRun)
+		fmt.Fprintf(p.out, "what was there before: simpledeploy-backup restore %s/%s --run %s\n", printable(r.ToProject), printable(r.ToService), r.SafetyRun)
 	}
 	for _, d := range r.Differences {
 		fmt.Fprintf(p.out, "difference: %s\n", printable(d))

@@ -23,7 +23,7 @@ func unpinCommand() command {
 				}
 				run, err := server.Unpin(ctx, args[0])
 				if err != nil {
-					return err
+					return noSuchRun(err, args[0])
 				}
 				if *asJSON {
 					return p.printJSON(run)

@@ -18,6 +18,7 @@ type SQLiteArgs struct {
 	Patterns []string          `json:"patterns,omitempty"` // find, dump
 	Exclude  []string          `json:"exclude,omitempty"`  // find, dump
 	Covered  []string          `json:"covered,omitempty"`  // find, dump
+	Present  bool              `json:"present,omitempty"`  // find
 	Form     string            `json:"form,omitempty"`     // dump
 	Files    []sqlitefile.File `json:"files,omitempty"`    // restore
 }
@@ -66,7 +67,7 @@ func sqliteRecover(ctx context.Context, req frame.Request, _ io.Reader, _ io.Wri
 }
 
 func (a SQLiteArgs) find() sqlitefile.FindOptions {
-	return sqlitefile.FindOptions{Patterns: a.Patterns, Exclude: a.Exclude, Covered: a.Covered}
+	return sqlitefile.FindOptions{Patterns: a.Patterns, Exclude: a.Exclude, Covered: a.Covered, Present: a.Present}
 }
 
 func parseSQLite(req frame.Request) (SQLiteArgs, []filetree.Root, error) {

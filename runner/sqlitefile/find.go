@@ -24,6 +24,7 @@ type FindOptions struct {
 	Patterns []string // container paths: files, folders, or patterns with "*", "?", "[a-z]" and "**"; nil: all of the roots
 	Exclude  []string
 	Covered  []string
+	Present  bool // a pattern may find nothing, or a file in which no database has been made yet
 }
 
 // Source is one database that was found.
@@ -37,7 +38,7 @@ type Source struct {
 // what a path or pattern names must be one. Nothing found is an error, for each pattern on its own.
 func Find(ctx context.Context, roots []filetree.Root, opt FindOptions) ([]Source, error) {
 	s := &search{opt: opt, hits: make([]int, len(opt.Patterns))}
-	err := filetree.FindFiles(ctx, roots, filetree.ArchiveOptions{Exclude: opt.Exclude, Covered: opt.Covered, Defaults: opt.Patterns == nil}, len(magic), s.visit)
+	err := s.walk(ctx, roots)
 	if errors.Is(err, unix.ENOENT) {
 		return nil, fmt.Errorf("%w: nothing is there; correct the label paths", err)
 	}
@@ -48,7 +49,7 @@ func Find(ctx context.Context, roots []filetree.Root, opt FindOptions) ([]Source
 		return nil, errors.Join(s.problems...)
 	}
 	for i, n := range s.hits {
-		if n == 0 {
+		if n == 0 && !opt.Present {
 			return nil, fmt.Errorf("%s: %w", opt.Patterns[i], ErrNothing)
 		}
 	}
@@ -57,6 +58,20 @@ func Find(ctx context.Context, roots []filetree.Root, opt FindOptions) ([]Source
 	}
 	slices.SortFunc(s.found, func(a, b Source) int { return strings.Compare(a.Path, b.Path) })
 	return s.found, nil
+}
+
+// walk looks at every file below the roots. Of those that need not be there each is looked at on its own.
+func (s *search) walk(ctx context.Context, roots []filetree.Root) error {
+	opt := filetree.ArchiveOptions{Exclude: s.opt.Exclude, Covered: s.opt.Covered, Defaults: s.opt.Patterns == nil}
+	if !s.opt.Present {
+		return filetree.FindFiles(ctx, roots, opt, len(magic), s.visit)
+	}
+	for i := range roots {
+		if err := filetree.FindFiles(ctx, roots[i:i+1], opt, len(magic), s.visit); err != nil && !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+	}
+	return nil
 }
 
 // ErrNothing is a search without a result.
@@ -87,6 +102,7 @@ func (s *search) visit(f filetree.Found) error {
 	}
 	switch {
 	case !named && (!wanted || !begins):
+	case len(f.Head) == 0 && s.opt.Present:
 	case !begins && len(f.Head) == 0:
 		s.problem(f.Path, "is empty: no database has been made in it yet; leave it out with the label exclude, or name others")
 	case !begins:

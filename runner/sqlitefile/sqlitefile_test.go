@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -248,5 +249,39 @@ func TestDump_RefusesWhatHasNoRoomOrChangedItsNumber(t *testing.T) {
 	}
 	if _, err := sqlitefile.Dump(t.Context(), rootsOf(dir), sqlitefile.DumpOptions{}, io.Discard); err == nil {
 		t.Error("no folder for copies: no error")
+	}
+}
+
+// A restore asks which of its files are there: all that may be missing is missing, but what is there and no database
+// is not taken for nothing.
+func TestFind_OfWhatNeedNotBeThereWhatIs(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "empty.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	find := func(names ...string) (found []string, err error) {
+		roots := make([]filetree.Root, 0, len(names))
+		for i, name := range names {
+			names[i] = "/data/" + name
+			roots = append(roots, filetree.Root{Path: names[i], Mount: dir, Sub: name})
+		}
+		sources, err := sqlitefile.Find(t.Context(), roots, sqlitefile.FindOptions{Patterns: names, Present: true})
+		for _, s := range sources {
+			found = append(found, s.Path)
+		}
+		return found, err
+	}
+	if found, err := find("none.db", "no/folder.db", "empty.db"); !errors.Is(err, sqlitefile.ErrNothing) {
+		t.Errorf("where nothing is: %q, %v", found, err)
+	}
+	run(t, open(t, filepath.Join(dir, "app.db"), ""), "CREATE TABLE t (a)")
+	if found, err := find("none.db", "app.db", "empty.db"); err != nil || !slices.Equal(found, []string{"/data/app.db"}) {
+		t.Errorf("where one is: %q, %v", found, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "broken.db"), []byte("this was a database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := find("app.db", "broken.db"); err == nil || errors.Is(err, sqlitefile.ErrNothing) || !strings.Contains(err.Error(), "/data/broken.db") {
+		t.Errorf("where one is no database: %q, %v", found, err)
 	}
 }

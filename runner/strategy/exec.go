@@ -83,32 +83,25 @@ func (exec) Extension(_ context.Context, _ Container, opt Options) (string, erro
 	return opt.Extension, nil
 }
 
-// Dump writes what the dump-command writes, and believes its exit code.
+// Dump writes what the dump-command writes, and believes its exit code. A command whose exit code may hide a failure is
+// not run.
 func (exec) Dump(ctx context.Context, c Container, opt Options, w io.Writer) (Report, error) {
 	if opt.DumpCommand == "" {
 		return Report{}, errors.New("there is no dump-command: set the label dump-command to what writes the backup to its standard output")
 	}
-	var report Report
-	if hasPipe(opt.DumpCommand) {
-		able, err := hasPipefail(ctx, c)
-		if err != nil {
-			return report, err
-		}
-		if !able {
-			report.Warnings = append(report.Warnings, "the dump-command has a pipe, and the container's sh knows no pipefail: "+
-				"the exit codes of all but the pipe's last command are lost. Write the command without a pipe, or as `bash -o pipefail -c '…'` where the image has bash")
-		}
+	if err := refusePipe(ctx, c, "dump-command", opt.DumpCommand); err != nil {
+		return Report{}, err
 	}
 	if err := c.Exec(ctx, shellCommand(execDumpScript, opt.DumpCommand, nil, w)); err != nil {
-		return report, fmt.Errorf("dump-command: %w", err)
+		return Report{}, fmt.Errorf("dump-command: %w", err)
 	}
-	return report, nil
+	return Report{}, nil
 }
 
 // CanRestore says what is missing before anything is begun.
-func (exec) CanRestore(opt Options) error {
+func (exec) CanRestore(ctx context.Context, c Container, opt Options) error {
 	if opt.RestoreCommand != "" {
-		return nil
+		return refusePipe(ctx, c, "restore-command", opt.RestoreCommand)
 	}
 	return errors.New("there is no restore-command: set the label restore-command on the service to what reads the backup from its standard input, " +
 		"or fetch the backup with `restore --stdout` or `restore --to-dir` and load it by hand")
@@ -117,7 +110,7 @@ func (exec) CanRestore(opt Options) error {
 // Restore feeds r to the restore-command. What that does with half a backup is its own affair, so r is one that was
 // read and checked in an earlier pass, and the command is ended before it could take a broken end for the end.
 func (e exec) Restore(ctx context.Context, c Container, opt Options, r io.Reader) (Report, error) {
-	if err := e.CanRestore(opt); err != nil {
+	if err := e.CanRestore(ctx, c, opt); err != nil {
 		return Report{}, fmt.Errorf("%w; nothing was changed", err)
 	}
 	waiting, cancel := context.WithCancel(ctx)
@@ -153,6 +146,21 @@ func tellWhole(ctx context.Context, c Container, process string) error {
 
 func shellCommand(script, command string, stdin io.Reader, stdout io.Writer) Command {
 	return Command{Args: []string{"sh", "-c", script, "sh", command}, Stdin: stdin, Stdout: stdout}
+}
+
+// refusePipe refuses a command with a pipe where the shell tells only how the pipe's last command ended: half a backup
+// would count as a whole one.
+func refusePipe(ctx context.Context, c Container, label, command string) error {
+	if !hasPipe(command) {
+		return nil
+	}
+	able, err := hasPipefail(ctx, c)
+	if err != nil || able {
+		return err
+	}
+	return fmt.Errorf("the %s has a pipe, and the container's sh knows no pipefail: a failure of all but the pipe's last command would go unseen. "+
+		"Write it as `bash -o pipefail -c '…'` where the image has bash; leave a compressor out, as the appliance compresses and unpacks by itself; "+
+		"or write to a file first and join the commands with &&", label)
 }
 
 func hasPipefail(ctx context.Context, c Container) (bool, error) {

@@ -58,6 +58,7 @@ func TestExec_InEveryShell(t *testing.T) {
 			})
 			t.Run("by hand", func(t *testing.T) { execByHand(t, c, p) })
 			t.Run("exit codes", func(t *testing.T) { execExitCodes(t, p, shell) })
+			t.Run("pipes", func(t *testing.T) { execPipes(t, c, p, shell) })
 			t.Run("input that breaks off", func(t *testing.T) { execBrokenInput(t, c, p) })
 			t.Run("command that does not read it all", func(t *testing.T) { execLazyCommand(t, c, p) })
 			t.Run("called off", func(t *testing.T) { execCalledOff(t, c, p) })
@@ -97,18 +98,48 @@ func execExitCodes(t *testing.T, p strategy.Container, shell string) {
 			t.Errorf("%s: error %v, want %q", bad.command, err, bad.want)
 		}
 	}
-	report, err := execEntry(t).Strategy.Dump(t.Context(), p, strategy.Options{DumpCommand: "(echo half; exit 5) | cat"}, io.Discard)
-	switch {
-	case shell == "dash" && (err != nil || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "pipefail")):
-		t.Errorf("a pipe in a shell without pipefail: %v, warnings %q", err, report.Warnings)
-	case shell != "dash" && (err == nil || !strings.Contains(err.Error(), "exit code 5") || len(report.Warnings) != 0):
-		t.Errorf("a pipe hides an exit code: %v, warnings %q", err, report.Warnings)
-	}
 	if _, err := execEntry(t).Strategy.Restore(t.Context(), p, strategy.Options{RestoreCommand: "echo on stdout; exit 1"}, strings.NewReader("x")); err == nil || !strings.Contains(err.Error(), "on stdout") {
 		t.Errorf("what a restore-command says on its stdout is lost: %v", err)
 	}
 	if report, err := execEntry(t).Strategy.Dump(t.Context(), p, strategy.Options{DumpCommand: "echo a || echo b"}, io.Discard); err != nil || len(report.Warnings) != 0 {
 		t.Errorf("no pipe at all: %v, warnings %q", err, report.Warnings)
+	}
+}
+
+// A pipe whose failure the shell cannot tell is refused before it runs, with the way out; the way out works.
+func execPipes(t *testing.T, c *enginetest.Container, p strategy.Container, shell string) {
+	exec := execEntry(t).Strategy
+	var out bytes.Buffer
+	_, dumpErr := exec.Dump(t.Context(), p, strategy.Options{DumpCommand: "touch /ran; (echo half; exit 5) | cat"}, &out)
+	in := strings.NewReader("precious")
+	_, restoreErr := exec.Restore(t.Context(), p, strategy.Options{RestoreCommand: "touch /ran; (cat; exit 5) | cat"}, in)
+	for label, err := range map[string]error{"dump-command": dumpErr, "restore-command": restoreErr} {
+		want := []string{label, "exit code 5"}
+		if shell == "dash" {
+			want = []string{label, "pipefail", "bash -o pipefail -c", "a file first"}
+		}
+		for _, w := range want {
+			if err == nil || !strings.Contains(err.Error(), w) {
+				t.Errorf("a pipe that fails in the middle: error %v, want %q", err, w)
+			}
+		}
+	}
+	if ran := c.Exec(t, "sh", "-c", "ls /ran 2>/dev/null; rm -f /ran"); shell == "dash" && (ran != "" || out.Len() != 0 || in.Len() != len("precious")) {
+		t.Errorf("a refused command ran: %q, wrote %q, left %d bytes", ran, out.String(), in.Len())
+	}
+	out.Reset()
+	if _, err := exec.Dump(t.Context(), p, strategy.Options{DumpCommand: "echo a || echo b"}, &out); err != nil || out.String() != "a\n" {
+		t.Errorf("no pipe at all: %q, %v", out.String(), err)
+	}
+	if shell == "busybox" { // the image has no bash
+		return
+	}
+	out.Reset()
+	if _, err := exec.Dump(t.Context(), p, strategy.Options{DumpCommand: "bash -o pipefail -c 'echo whole | cat'"}, &out); err != nil || out.String() != "whole\n" {
+		t.Errorf("the remedy: %q, %v", out.String(), err)
+	}
+	if _, err := exec.Dump(t.Context(), p, strategy.Options{DumpCommand: "bash -o pipefail -c '(echo half; exit 5) | cat'"}, io.Discard); err == nil || !strings.Contains(err.Error(), "exit code 5") {
+		t.Errorf("the remedy hides an exit code: %v", err)
 	}
 }
 
@@ -150,7 +181,7 @@ func execLazyCommand(t *testing.T, c *enginetest.Container, p strategy.Container
 // Nothing goes on once a run is called off, and whoever is the container's first process gets no orphan that died.
 func execCalledOff(t *testing.T, c *enginetest.Container, p strategy.Container) {
 	for name, command := range map[string]string{
-		"simple": "echo begun; sleep 1000", "pipe": "echo begun; sleep 1000 | cat", "sequence": "echo begun; sleep 1000; sleep 1001",
+		"simple": "echo begun; sleep 1000", "pipe": ": pipefail; echo begun; sleep 1000 | cat", "sequence": "echo begun; sleep 1000; sleep 1001",
 		"deaf": "trap '' TERM; echo begun; sleep 1000",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -183,7 +214,7 @@ func TestExec_CalledOffInAPostgresContainerDoesNotRestartTheServer(t *testing.T)
 	c.Exec(t, "psql", "-U", "postgres", "-qc", "create table big as select i, repeat(md5(i::text), 30) as t from generate_series(1, 200000) i")
 	p := port.New(t, c)
 	for name, command := range map[string]string{
-		"simple": "pg_dump -U postgres", "pipe": "pg_dump -U postgres | cat", "sequence": "pg_dump -U postgres && echo",
+		"simple": "pg_dump -U postgres", "pipe": ": pipefail; pg_dump -U postgres | cat", "sequence": "pg_dump -U postgres && echo",
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())

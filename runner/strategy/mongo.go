@@ -107,6 +107,21 @@ func (mongo) Version(ctx context.Context, c Container, opt Options) (string, err
 	return list.version, err
 }
 
+// Find asks the server which of the named databases have a collection.
+func (mongo) Find(ctx context.Context, c Container, opt Options) ([]string, error) {
+	var found []string
+	for _, name := range opt.Databases {
+		list, err := mongoSession{c, opt}.list(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if list.has(name) {
+			found = append(found, name)
+		}
+	}
+	return found, nil
+}
+
 // mongoRecipe restores the raw form by hand.
 func mongoRecipe(opt Options) string {
 	script := `u=${MONGO_INITDB_ROOT_USERNAME:-${MONGODB_ROOT_USER:-root}}

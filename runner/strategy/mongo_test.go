@@ -174,6 +174,32 @@ func TestMongo_NamedDatabasesOnly(t *testing.T) {
 	}
 }
 
+func TestMongo_FindsTheNamedDatabasesThatAreThere(t *testing.T) {
+	d := startMongo(t, enginetest.RunOptions{})
+	finder := mongoEntry(t).Strategy.(strategy.Finder)
+	names := strategy.Options{Databases: []string{"nowhere", "shop", "blog"}}
+	find := func(want ...string) {
+		t.Helper()
+		found, err := finder.Find(t.Context(), d.port, names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, found); diff != "" {
+			t.Errorf("found (-want +is):\n%s", diff)
+		}
+	}
+	find()
+	d.insert(t, "blog", "posts", bson.D{{Key: "_id", Value: 1}})
+	find("blog")
+	d.insert(t, "shop", "orders", bson.D{{Key: "_id", Value: 1}})
+	find("shop", "blog")
+	stranger := names
+	stranger.User, stranger.PasswordEnv = "nobody", "PATH"
+	if found, err := finder.Find(t.Context(), d.port, stranger); err == nil {
+		t.Errorf("somebody whom the server does not know finds %q", found)
+	}
+}
+
 func TestMongo_StreamThatEndsBadlyIsNoSuccess(t *testing.T) {
 	d := startMongo(t, enginetest.RunOptions{})
 	d.fill(t)

@@ -193,3 +193,14 @@ func (mysql) Version(ctx context.Context, c Container, opt Options) (string, err
 	server, err := mySession{c, opt}.server(ctx)
 	return server.Version, err
 }
+
+// Find asks the server which of the named databases it has.
+func (mysql) Find(ctx context.Context, c Container, opt Options) ([]string, error) {
+	server, err := mySession{c, opt}.server(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(opt.Databases), func(name string) bool {
+		return !slices.Contains(server.Databases, name)
+	}), nil
+}

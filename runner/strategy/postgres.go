@@ -146,3 +146,14 @@ func (postgres) Version(ctx context.Context, c Container, opt Options) (string, 
 	server, err := newPgSession(c, opt, "simpledeploy-backup").server(ctx)
 	return server.Version, err
 }
+
+// Find asks the server which of the named databases it has.
+func (postgres) Find(ctx context.Context, c Container, opt Options) ([]string, error) {
+	server, err := newPgSession(c, opt, "simpledeploy-backup").server(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(opt.Databases), func(name string) bool {
+		return !slices.ContainsFunc(server.Databases, func(db pgDatabase) bool { return db.Name == name })
+	}), nil
+}

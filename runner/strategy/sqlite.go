@@ -28,6 +28,7 @@ type sqliteArgs struct {
 	Patterns []string `json:"patterns,omitempty"`
 	Exclude  []string `json:"exclude,omitempty"`
 	Covered  []string `json:"covered,omitempty"`
+	Present  bool     `json:"present,omitempty"`
 	Form     string   `json:"form,omitempty"`
 	Files    []File   `json:"files,omitempty"`
 }
@@ -60,6 +61,28 @@ func (sqlite) Extension(ctx context.Context, c Container, opt Options) (string, 
 		return ".db", nil
 	}
 	return ".tar", nil
+}
+
+// Find looks which of the files of a backup are there now. One that is no database is an error: it would not be dumped,
+// and a restore would replace it.
+func (sqlite) Find(ctx context.Context, c Container, opt Options) ([]string, error) {
+	var names []string
+	for _, f := range opt.Files {
+		names = append(names, f.Path)
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	paths, err := volumePaths(c.Info(), names)
+	if err != nil {
+		return nil, err
+	}
+	var t sqliteTrailer
+	err = c.Help(ctx, HelperCommand{Op: "sqlite-find", Paths: paths, Args: sqliteArgs{Patterns: names, Present: true}, Trailer: &t})
+	if err != nil && !t.Nothing {
+		return nil, err
+	}
+	return t.Paths, nil
 }
 
 // Dump writes the databases, each as it was at one moment. They are checked and counted before the first byte.

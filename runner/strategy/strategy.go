@@ -34,10 +34,16 @@ type Versioner interface {
 	Version(ctx context.Context, c Container, opt Options) (string, error)
 }
 
-// RestoreChecker is a strategy that can restore only what its options let it.
+// RestoreChecker is a strategy that can restore only what its options and its container let it.
 type RestoreChecker interface {
-	// CanRestore says what is missing, with the remedy. It is asked before anything is begun.
-	CanRestore(opt Options) error
+	// CanRestore says what is missing or wrong, with the remedy. It is asked before anything is begun.
+	CanRestore(ctx context.Context, c Container, opt Options) error
+}
+
+// Finder is a strategy that can say what of a backup's source is there now.
+type Finder interface {
+	// Find returns those of opt.Databases, or the paths of those of opt.Files, that Dump would find; none is no error.
+	Find(ctx context.Context, c Container, opt Options) ([]string, error)
 }
 
 // Namer is a strategy whose raw form's extension depends on the job or on what it finds.
