@@ -163,8 +163,11 @@ func (r *Runner) recoverRestore(ctx context.Context, e store.Entry) error {
 		return r.giveUpRestore(ctx, e, note)
 	}
 	info, err := r.resolve(ctx, e.Project, e.Service)
+	if err == nil && entry.Files {
+		err = havePlace(info, placesIn(note.Options))
+	}
 	if err != nil {
-		return err
+		return r.recoverLater(ctx, e, err)
 	}
 	err = recoverer.Recover(ctx, r.cfg.Engine.Container(info), note.Options)
 	if errors.Is(err, strategy.ErrOldStateGone) {
