@@ -107,6 +107,7 @@ func (r *Runner) holdMembers(ctx context.Context, id string, members []member) (
 // that it comes back whatever becomes of us.
 func (r *Runner) holdOne(ctx context.Context, runID string, rank int, h held) (store.Entry, error) {
 	info, patience := h.info, stopPatience(h.info, h.grace)
+	h.info.StartedAt = r.startedAt(ctx, info.ID)
 	note, err := json.Marshal(h.note(rank, r.now().Add(patience)))
 	if err != nil {
 		return store.Entry{}, fmt.Errorf("write the journal before %s is held: %w", info.Name, err)

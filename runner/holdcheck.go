@@ -32,3 +32,13 @@ func (r *Runner) stayedHeld(ctx context.Context, entries []store.Entry) error {
 	}
 	return errors.Join(errs...)
 }
+
+// startedAt is when the container that is about to be held was started: it may have been held before, and brought
+// back, since it was looked up. Zero when that cannot be told.
+func (r *Runner) startedAt(ctx context.Context, id string) time.Time {
+	info, err := r.cfg.Engine.Inspect(ctx, id)
+	if err != nil {
+		return time.Time{} // what is wrong shows when it is held
+	}
+	return info.StartedAt
+}
