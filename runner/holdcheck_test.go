@@ -87,11 +87,11 @@ func TestHold_ATimeoutInTheMiddleOfAStopReadsNothing(t *testing.T) {
 		"strategy": "volume", "schedule": "manual", "quiesce": "stop", "stop-timeout": "1s", "timeout": "2s", "retries": "0",
 	})
 	var read atomic.Bool
-	begun := time.Now()
 	e := &tapped{}
 	e.stop = func(ctx context.Context, id string, grace time.Duration) error {
+		asked := time.Now()
 		err := e.Engine.Stop(ctx, id, grace)
-		a.until("the job's timeout has passed", func() bool { return time.Since(begun) > 3*time.Second })
+		a.until("the job's timeout has passed", func() bool { return time.Since(asked) > 3*time.Second })
 		return err
 	}
 	a.start(tap(e), func(cfg *runner.Config) {
