@@ -95,7 +95,11 @@ func (p *program) printAbsent(next []runner.NextRun) {
 			fmt.Fprintln(p.out, "\nDeclared by no container any more; the backups stay until they are given up:")
 			first = false
 		}
-		fmt.Fprintln(p.out, printable("  simpledeploy-backup prune "+n.Job+" --absent"))
+		line := "  simpledeploy-backup prune " + n.Job + " --absent"
+		if n.RPOSeconds > 0 { // its alarm is off, and nobody else says so
+			line = "  " + n.Job + ": " + noAlarm(n.AbsentSince, n.RPOSeconds) + "; simpledeploy-backup prune " + n.Job + " --absent gives it up"
+		}
+		fmt.Fprintln(p.out, printable(line))
 	}
 }
 

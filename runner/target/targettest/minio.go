@@ -20,6 +20,7 @@ type S3 struct {
 // StartS3 starts MinIO on loopback with an empty folder, or skips the test where there is none.
 func StartS3(t *testing.T) *S3 {
 	t.Helper()
+	skipShort(t)
 	binary := os.Getenv("TEST_MINIO")
 	if binary == "" {
 		var err error

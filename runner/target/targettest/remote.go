@@ -15,6 +15,14 @@ func define(t *testing.T, name string, options map[string]string) {
 	}
 }
 
+// skipShort leaves the tests that speak to a server to the whole run.
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("speaks to a server: run with `make test`")
+	}
+}
+
 // Open loads one target.
 func Open(t *testing.T, path string) *target.Target {
 	t.Helper()

@@ -20,6 +20,7 @@ type SFTP struct {
 // StartSFTP starts sshd on loopback with its own keys and configuration, or skips the test where there is none.
 func StartSFTP(t *testing.T) *SFTP {
 	t.Helper()
+	skipShort(t)
 	sshd := findSSHD(t)
 	me, err := user.Current()
 	if err != nil {

@@ -14,6 +14,7 @@ type WebDAV struct{ Addr, Dir string }
 // StartWebDAV serves a folder by WebDAV on loopback.
 func StartWebDAV(t *testing.T) *WebDAV {
 	t.Helper()
+	skipShort(t)
 	dir := t.TempDir()
 	server := httptest.NewServer(&webdav.Handler{FileSystem: webdav.Dir(dir), LockSystem: webdav.NewMemLS()})
 	t.Cleanup(func() {
