@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/simpledeploy/backup/store"
@@ -67,7 +68,19 @@ func whyOverdue(row store.Job, rpo time.Duration, now time.Time) string {
 	if row.Refused {
 		next = "its labels have a problem, `simpledeploy-backup plan` names it and its remedy"
 	}
-	return fmt.Sprintf("job %s has no good backup within its rpo of %s: %s; %s", row.ID, age(rpo), last, next)
+	return fmt.Sprintf("job %s has no good backup within its rpo of %s: %s; %s", row.ID, Exactly(rpo), last, next)
+}
+
+// Exactly is a length of time as a label would have it: "26h", "1h30m", without units that are zero.
+func Exactly(d time.Duration) string {
+	words := d.String()
+	if strings.HasSuffix(words, "m0s") {
+		words = strings.TrimSuffix(words, "0s")
+	}
+	if strings.HasSuffix(words, "h0m") {
+		words = strings.TrimSuffix(words, "0m")
+	}
+	return words
 }
 
 // age is a length of time in the unit that fits it.
@@ -92,6 +105,8 @@ func (h *Health) addJournal(entries []store.Entry, err error) {
 		switch e.Kind {
 		case journalRestore:
 			h.Reasons = append(h.Reasons, fmt.Sprintf("a restore of %s/%s was cut short and could not be recovered yet; it is tried again every half minute", e.Project, e.Service))
+		case journalWhole:
+			h.Reasons = append(h.Reasons, halfReason(e))
 		case journalStopped, journalPaused:
 			h.Reasons = append(h.Reasons, fmt.Sprintf("%s/%s was %s by a run and could not be brought back yet; it is tried again every half minute", e.Project, e.Service, e.Kind))
 		}

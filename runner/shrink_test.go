@@ -125,7 +125,7 @@ func TestHealth_AnOverdueJobNamesItsAgeAndTheNextStep(t *testing.T) {
 		row  store.Job
 		want []string
 	}{
-		"old":     {store.Job{ID: "shop/db/default", LastSuccess: now.Add(-30 * time.Hour)}, []string{"rpo of 26 h", "taken 30 h ago", "history shop/db/default", "run shop/db/default"}},
+		"old":     {store.Job{ID: "shop/db/default", LastSuccess: now.Add(-30 * time.Hour)}, []string{"rpo of 26h:", "taken 30 h ago", "history shop/db/default", "run shop/db/default"}},
 		"never":   {store.Job{ID: "shop/db/default"}, []string{"never had one", "run shop/db/default"}},
 		"refused": {store.Job{ID: "shop/db/default", Refused: true}, []string{"simpledeploy-backup plan"}},
 		"future":  {store.Job{ID: "shop/db/default", LastSuccess: now.Add(time.Hour)}, []string{"dated in the future: 2026-11-21T13:00:00Z"}},
@@ -138,5 +138,16 @@ func TestHealth_AnOverdueJobNamesItsAgeAndTheNextStep(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestExactly_LeavesOutUnitsThatAreZero(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		2 * time.Minute: "2m", 10 * time.Minute: "10m", 26 * time.Hour: "26h", 90 * time.Minute: "1h30m", 20 * time.Second: "20s",
+		10*time.Minute + 10*time.Second: "10m10s", 20*time.Hour + 10*time.Second: "20h0m10s",
+	} {
+		if got := runner.Exactly(d); got != want {
+			t.Errorf("%d: %q, want %q", d, got, want)
+		}
 	}
 }

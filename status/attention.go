@@ -33,12 +33,6 @@ func attention(v *Status) []string {
 			}
 		}
 	}
-	var bare []string
-	for _, s := range v.Unprotected {
-		if s.Problems == 0 { // a refused one is told as such
-			bare = append(bare, place(s.Project, s.Service))
-		}
-	}
 	out := []string{}
 	for _, kind := range []struct {
 		jobs      []string
@@ -49,7 +43,7 @@ func attention(v *Status) []string {
 		{failed, "the last run of 1 job brought no backup", "the last runs of %d jobs brought no backup"},
 		{partial, "the last backup of 1 job is held by fewer targets than wanted", "the last backups of %d jobs are held by fewer targets than wanted"},
 		{shrunk, "the last backup of 1 job holds far less than the one before", "the last backups of %d jobs hold far less than the ones before"},
-		{bare, "1 service keeps state and has no backup", "%d services keep state and have no backup"},
+		{bare(v.Unprotected), "1 service keeps state and has no backup", "%d services keep state and have no backup"},
 	} {
 		if len(kind.jobs) > 0 {
 			out = append(out, sentence(kind.jobs, kind.one, kind.many))
@@ -78,4 +72,15 @@ func sentence(jobs []string, one, several string) string {
 		words += fmt.Sprintf(" and %d more", more)
 	}
 	return words
+}
+
+// bare names the unprotected services whose labels ask for nothing; refused ones are told as such.
+func bare(unprotected []Service) []string {
+	var names []string
+	for _, s := range unprotected {
+		if s.Problems == 0 {
+			names = append(names, place(s.Project, s.Service))
+		}
+	}
+	return names
 }

@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/simpledeploy/backup/runner"
+	"github.com/simpledeploy/backup/store"
 )
 
 // TEST_CHROMIUM names a browser; TEST_PAGE_DIR keeps what it saw.
@@ -23,6 +25,10 @@ func TestPage_ABrowserShowsItUnderItsOwnPolicy(t *testing.T) {
 	}
 	w := newWorld(t)
 	w.populate()
+	w.grouped()
+	w.put("shop/files/default", runID("sf", -1), store.Succeeded, time.Hour, time.Second, 2<<20, func(r *store.Run) {
+		r.Warnings = []string{"holds far less than the last good backup of this job: 3,000 entries before, 1 now"}
+	})
 	w.runner.health = runner.Health{Ready: true, Reasons: []string{"job blog/db/default: no good backup for 2 days, its rpo is 26h"}, Overdue: []string{"blog/db/default"}}
 	web := httptest.NewServer(w.server().Handler(false))
 	defer web.Close()

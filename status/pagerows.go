@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/simpledeploy/backup/runner"
 	"github.com/simpledeploy/backup/store"
 )
 
@@ -48,7 +49,7 @@ func targetRowOf(t TargetView) targetRow {
 
 // absentRowOf says that the alarm of a job is off, and how to end that.
 func absentRowOf(j Job) absentRow {
-	rpo := strings.TrimSuffix(strings.TrimSuffix((time.Duration(j.RPOSeconds)*time.Second).String(), "0s"), "0m")
+	rpo := runner.Exactly(time.Duration(j.RPOSeconds) * time.Second)
 	return absentRow{
 		Name:    place(j.Project, jobName(j.Service, j.Job)),
 		Words:   fmt.Sprintf("absent since %s: no alarm, though its rpo was %s; start it again, or", j.AbsentSince.UTC().Format("2006-01-02 15:04 UTC"), rpo),

@@ -100,7 +100,7 @@ func makePageView(v Status, progress func(id string) (runner.Progress, bool)) pa
 	}
 	p.Health, p.HealthClass = healthWord(v)
 	if v.Totals.Absent > 0 {
-		p.Absent = many(v.Totals.Absent, "job") + " no longer declared by any container; their backups stay"
+		p.Absent = many(v.Totals.Absent, "job") + " no longer declared by any container; what was backed up stays"
 	}
 	for _, j := range v.Absent {
 		p.AbsentJobs = append(p.AbsentJobs, absentRowOf(j))

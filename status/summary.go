@@ -60,7 +60,7 @@ func (s *Server) summarize(ctx context.Context) (*Status, error) {
 			v.Unprotected = append(v.Unprotected, svc)
 		}
 	}
-	v.Totals.Unprotected = len(v.Unprotected)
+	v.Totals.Unprotected = len(bare(v.Unprotected))
 	v.Attention = attention(v)
 	return v, nil
 }

@@ -29,7 +29,7 @@ type Totals struct {
 	Jobs         int       `json:"jobs"`
 	Absent       int       `json:"absent"`      // jobs that no container declares any more
 	Warned       int       `json:"warned"`      // jobs whose last run ended with warnings
-	Unprotected  int       `json:"unprotected"` // services that keep state and have no job, refused ones among them
+	Unprotected  int       `json:"unprotected"` // services that keep state and have no job, refused ones aside
 	Succeeded24h int       `json:"succeeded_24h"`
 	Failed24h    int       `json:"failed_24h"`
 	StoredBytes  int64     `json:"stored_bytes"`

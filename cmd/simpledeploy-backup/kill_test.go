@@ -235,9 +235,9 @@ func TestAppliance_DetectNamesWhatKeepsStateWithoutABackup(t *testing.T) {
 		Labels: jobLabels(project, "forgotten", nil),
 	})
 	a := startAppliance(t, project)
-	a.until("detect names it", func() bool {
+	a.until("detect names it and ends with 3", func() bool {
 		out, err := a.cli("detect")
-		return strings.Contains(out, "forgotten") || err != nil && strings.Contains(err.Error(), "forgotten")
+		return strings.Contains(out, "forgotten") && err != nil && strings.Contains(err.Error(), "exit status 3")
 	})
 }
 

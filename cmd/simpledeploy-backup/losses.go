@@ -15,8 +15,13 @@ import (
 // losses says in sentences what a restore takes away: that is what people should read before they say yes.
 func losses(plan runner.RestorePlan, proof json.RawMessage, now time.Time) []string {
 	out := []string{"what changed since the backup was taken, " + ago(plan.TakenAt, now) + ", is gone afterwards"}
-	if plan.Strategy == "volume" {
+	switch plan.Strategy {
+	case "volume":
 		return append(out, "files that are not in the backup are deleted, those that exclude leaves out aside")
+	case "exec":
+		return append(out, "what the label restore-command replaces: only its author knows")
+	case "sqlite":
+		return append(out, "every database file in the backup is replaced whole")
 	}
 	if names := databases(proof); len(names) > 0 {
 		return append(out, "these databases are replaced whole: "+strings.Join(names, ", "))

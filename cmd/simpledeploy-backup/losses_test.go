@@ -25,6 +25,14 @@ func TestLosses_SayWhatARestoreTakesAway(t *testing.T) {
 			"what changed since the backup was taken, 5 min ago, is gone afterwards",
 			"these databases are replaced whole: shop, wiki",
 		}},
+		{"exec", `{"format":"bytes","bytes":7}`, 3 * time.Hour, []string{
+			"what changed since the backup was taken, 3 h ago, is gone afterwards",
+			"what the label restore-command replaces: only its author knows",
+		}},
+		{"sqlite", `{"format":"sqlite","entries":1}`, 3 * time.Hour, []string{
+			"what changed since the backup was taken, 3 h ago, is gone afterwards",
+			"every database file in the backup is replaced whole",
+		}},
 		{"mysql", "", 72 * time.Hour, []string{
 			"what changed since the backup was taken, 3 days ago, is gone afterwards",
 			"every database in the backup is replaced whole",

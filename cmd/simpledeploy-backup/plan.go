@@ -92,10 +92,14 @@ func (p *program) printAbsent(next []runner.NextRun) {
 			continue
 		}
 		if first {
-			fmt.Fprintln(p.out, "\nDeclared by no container any more; the backups stay until they are given up:")
+			fmt.Fprintln(p.out, "\nDeclared by no container any more. Backups that they have stay until the job is given up:")
 			first = false
 		}
-		fmt.Fprintln(p.out, printable("  simpledeploy-backup prune "+n.Job+" --absent"))
+		line := "  simpledeploy-backup prune " + n.Job + " --absent"
+		if n.RPOSeconds > 0 { // its alarm is off, and nobody else says so
+			line = "  " + n.Job + ": " + noAlarm(n.AbsentSince, n.RPOSeconds) + "; simpledeploy-backup prune " + n.Job + " --absent gives it up"
+		}
+		fmt.Fprintln(p.out, printable(line))
 	}
 }
 
