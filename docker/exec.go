@@ -133,6 +133,11 @@ func (x *execution) start(ctx context.Context) error {
 		return x.c.e.explain("start command", err)
 	}
 	x.id = created.ID
+	if x.cmd.Created != nil {
+		if err := x.cmd.Created(x.id); err != nil {
+			return err
+		}
+	}
 	x.conn, err = hijack(ctx, func() (types.HijackedResponse, error) {
 		return cli.ContainerExecAttach(ctx, x.id, container.ExecAttachOptions{})
 	})

@@ -31,6 +31,9 @@ func fromInspect(r container.InspectResponse) strategy.Info {
 		info.ID, info.Name, info.ImageID = r.ID, strings.TrimPrefix(r.Name, "/"), r.Image
 		if r.State != nil {
 			info.State = r.State.Status
+			if at, err := time.Parse(time.RFC3339Nano, r.State.StartedAt); err == nil {
+				info.StartedAt = at
+			}
 			if r.State.Health != nil && r.State.Health.Status != container.NoHealthcheck {
 				info.Health = r.State.Health.Status
 			}

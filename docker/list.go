@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/simpledeploy/backup/runner/strategy"
@@ -63,4 +64,17 @@ func short(id string) string {
 		return id[:12]
 	}
 	return id
+}
+
+// ExecRunning says whether a command that was begun in a container is still under way. One that the engine does not
+// know any more is over.
+func (e *Engine) ExecRunning(ctx context.Context, id string) (bool, error) {
+	state, err := e.cli.ContainerExecInspect(ctx, id)
+	switch {
+	case cerrdefs.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, e.explain("look for a command in a container", err)
+	}
+	return state.Running, nil
 }

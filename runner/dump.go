@@ -77,6 +77,9 @@ func (r *Runner) commit(ctx context.Context, b *backup) error {
 func (r *Runner) afterFailedStream(ctx context.Context, b *backup, err error) error {
 	r.cleanUp(ctx, b)
 	f, ok := errors.AsType[*failure](err)
+	if errors.Is(err, errNotHeld) {
+		return failed(causeHold, true, err) // whoever started it may let it be next time
+	}
 	if ok && f.cause != causeDump {
 		return err
 	}

@@ -32,6 +32,9 @@ type Containers interface {
 	Inspect(ctx context.Context, id string) (strategy.Info, error)
 	// Container is the port through which strategies reach it.
 	Container(info strategy.Info) strategy.Container
+	// ExecRunning says whether a command that was begun in a container is still under way there. One that the engine
+	// does not know any more is over.
+	ExecRunning(ctx context.Context, id string) (bool, error)
 	// MountedBy lists the running or paused containers that share any of these mounts.
 	MountedBy(ctx context.Context, mounts []strategy.Mount) ([]strategy.Info, error)
 }

@@ -280,6 +280,11 @@ func (r *Runner) replaceGroup(ctx context.Context, whole *store.Restore, req Gro
 			return unchanged(fmt.Errorf("record the safety backup: %w", err))
 		}
 	}
+	end, err := r.journalGroup(ctx, *whole, c)
+	if err != nil {
+		return unchanged(fmt.Errorf("write the journal: %w", err))
+	}
+	defer end()
 	var done, left []string
 	for i, m := range c.members {
 		part := store.Restore{

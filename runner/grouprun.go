@@ -170,6 +170,9 @@ func (r *Runner) backUpGroup(ctx context.Context, row *store.GroupRun, members [
 	}
 	r.progress.phase(row.ID, "bringing containers back")
 	notBack := release()
+	if errors.Is(notBack, errNotHeld) {
+		r.failHeld(ctx, members, notBack)
+	}
 	for _, m := range members {
 		if m.b != nil && m.err == nil {
 			r.post(ctx, m.b, stateDumped)
@@ -317,4 +320,15 @@ func (r *Runner) dumpMember(ctx context.Context, m *groupMember, release func() 
 		}
 	})
 	r.progress.phase(m.run.ID, "waiting for the group")
+}
+
+// failHeld fails the members that were to be held: a container of theirs was started in the middle, so that what was
+// read may be of no one moment.
+func (r *Runner) failHeld(ctx context.Context, members []*groupMember, err error) {
+	for _, m := range members {
+		if m.b != nil && m.err == nil && m.job.Holds() {
+			r.cleanUp(ctx, m.b)
+			m.fail(ctx, failed(causeHold, false, err))
+		}
+	}
 }

@@ -105,6 +105,8 @@ func (h *Health) addJournal(entries []store.Entry, err error) {
 		switch e.Kind {
 		case journalRestore:
 			h.Reasons = append(h.Reasons, fmt.Sprintf("a restore of %s/%s was cut short and could not be recovered yet; it is tried again every half minute", e.Project, e.Service))
+		case journalWhole:
+			h.Reasons = append(h.Reasons, halfReason(e))
 		case journalStopped, journalPaused:
 			h.Reasons = append(h.Reasons, fmt.Sprintf("%s/%s was %s by a run and could not be brought back yet; it is tried again every half minute", e.Project, e.Service, e.Kind))
 		}

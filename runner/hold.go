@@ -69,7 +69,7 @@ func (r *Runner) holdMembers(ctx context.Context, id string, members []member) (
 	var entries []store.Entry
 	goingDown := "" // one whose stop failed, and may yet come true
 	release := sync.OnceValue(func() error {
-		var errs []error
+		errs := []error{r.stayedHeld(ctx, entries)}
 		patience := r.now().Add(healthPatience)
 		for _, entry := range slices.Backward(entries) {
 			if goingDown != "" && slices.Contains(noteOf(entry).Needs, goingDown) {
@@ -107,6 +107,7 @@ func (r *Runner) holdMembers(ctx context.Context, id string, members []member) (
 // that it comes back whatever becomes of us.
 func (r *Runner) holdOne(ctx context.Context, runID string, rank int, h held) (store.Entry, error) {
 	info, patience := h.info, stopPatience(h.info, h.grace)
+	h.info.StartedAt = r.startedAt(ctx, info.ID)
 	note, err := json.Marshal(h.note(rank, r.now().Add(patience)))
 	if err != nil {
 		return store.Entry{}, fmt.Errorf("write the journal before %s is held: %w", info.Name, err)
@@ -143,13 +144,14 @@ func (r *Runner) holdOne(ctx context.Context, runID string, rank int, h held) (s
 // holdNote is what a journal entry must know to bring a container back in its turn.
 type holdNote struct {
 	Until   time.Time `json:"until"`             // the stop may still be under way in the engine
+	Started time.Time `json:"started,omitzero"`  // when it had started before it was held
 	Rank    int       `json:"rank"`              // the last one held is the first one back
 	Needs   []string  `json:"needs,omitempty"`   // ids of those of the same hold that it cannot do without
 	Healthy []string  `json:"healthy,omitempty"` // those of them that have to be healthy before it starts
 }
 
 func (h held) note(rank int, until time.Time) holdNote {
-	note := holdNote{Until: until, Rank: rank}
+	note := holdNote{Until: until, Started: h.info.StartedAt, Rank: rank}
 	for _, n := range h.needs {
 		note.Needs = append(note.Needs, n.id)
 		if n.healthy {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/simpledeploy/backup/internal/enginetest"
 	"github.com/simpledeploy/backup/runner"
+	"github.com/simpledeploy/backup/runner/strategy"
 	"github.com/simpledeploy/backup/store"
 )
 
@@ -18,6 +19,14 @@ type tapped struct {
 	runner.Engine
 	stop         func(ctx context.Context, id string, grace time.Duration) error
 	pause, start func(ctx context.Context, id string) error
+	container    func(c strategy.Container) strategy.Container
+}
+
+func (e *tapped) Container(info strategy.Info) strategy.Container {
+	if e.container != nil {
+		return e.container(e.Engine.Container(info))
+	}
+	return e.Engine.Container(info)
 }
 
 func (e *tapped) Stop(ctx context.Context, id string, grace time.Duration) error {

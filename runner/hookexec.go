@@ -22,12 +22,12 @@ const hookPrelude = "exec 2>&1\ntrap 'exit 143' TERM\n"
 
 // runHook runs one command with `sh -c` in the container, as the container's own user, and says what became of it. The
 // error is nil only when the command ended with 0 in time.
-func runHook(ctx context.Context, c strategy.Container, command string, timeout time.Duration, env ...string) (store.Hook, error) {
+func runHook(ctx context.Context, c strategy.Container, command string, timeout time.Duration, created func(id string) error, env ...string) (store.Hook, error) {
 	bounded, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it took longer than %s and was ended; the label hook-timeout allows more", timeout))
 	defer cancel()
 	said := &lastOutput{}
 	begun := time.Now()
-	err := c.Exec(bounded, strategy.Command{Args: []string{"sh", "-c", hookPrelude + command}, Env: env, Stdout: said, Stderr: said})
+	err := c.Exec(bounded, strategy.Command{Args: []string{"sh", "-c", hookPrelude + command}, Env: env, Created: created, Stdout: said, Stderr: said})
 	hook := store.Hook{State: store.HookOK, Took: time.Since(begun)}
 	hook.Output, hook.Truncated = said.text()
 	exit, exited := errors.AsType[*strategy.ExitError](err)

@@ -34,6 +34,7 @@ type postNote struct {
 	Command string        `json:"command"`
 	Timeout time.Duration `json:"timeout"`
 	State   string        `json:"state"`
+	Pre     string        `json:"pre,omitempty"` // the engine's id of the command that post has to come after
 }
 
 // pre runs the job's hook before the dump; its failure fails the attempt. That post will be run is in the journal
@@ -53,7 +54,7 @@ func (r *Runner) pre(ctx context.Context, b *backup) error {
 		return nil
 	}
 	r.progress.phase(b.run.ID, "hook "+hookPre)
-	hook, err := runHook(ctx, b.container, b.job.Pre, b.job.HookTimeout)
+	hook, err := runHook(ctx, b.container, b.job.Pre, b.job.HookTimeout, r.preCreated(ctx, b), b.preMark()...)
 	hook.RunID, hook.Attempt, hook.Name = b.run.ID, b.run.Attempt, hookPre
 	r.recordHook(ctx, hook)
 	if err != nil {
@@ -157,7 +158,7 @@ func (r *Runner) runPost(ctx context.Context, entry store.Entry, note postNote) 
 	}
 	var hook store.Hook
 	if err == nil {
-		hook, err = runHook(ctx, r.cfg.Engine.Container(info), note.Command, note.Timeout, stateVariable+"="+note.State)
+		hook, err = runHook(ctx, r.cfg.Engine.Container(info), note.Command, note.Timeout, nil, stateVariable+"="+note.State)
 	} else {
 		hook = store.Hook{State: store.HookSkipped, Error: err.Error()}
 	}
@@ -237,7 +238,10 @@ func (r *Runner) replayPost(ctx context.Context, e store.Entry) error {
 	if err := json.Unmarshal(e.Data, &note); err != nil {
 		return fmt.Errorf("read the journal entry %s: %w", e.ID, err)
 	}
-	_, err := r.runPost(ctx, e, note)
+	err := r.awaitPre(ctx, e, note)
+	if err == nil {
+		_, err = r.runPost(ctx, e, note)
+	}
 	if err == nil || errors.Is(context.Cause(ctx), errShutdown) {
 		return nil
 	}

@@ -18,9 +18,10 @@ import (
 const (
 	journalStopped = "stopped" // a container that has to run again
 	journalPaused  = "paused"
-	journalRestore = "restore" // a restore that may have left something to finish or undo
-	journalCleanup = "cleanup" // a target that may hold what a failed attempt left
-	journalPost    = "post"    // a hook that has to be run after the dump
+	journalRestore = "restore"       // a restore that may have left something to finish or undo
+	journalWhole   = "group-restore" // a restore of a group that replaces one member after the other
+	journalCleanup = "cleanup"       // a target that may hold what a failed attempt left
+	journalPost    = "post"          // a hook that has to be run after the dump
 )
 
 // cleanupPatience is how long a target is asked again and again to let us clean up.
@@ -105,6 +106,11 @@ func (r *Runner) replay(ctx context.Context, entries []store.Entry) error {
 			}
 		}
 	}
+	for _, e := range entries {
+		if e.Kind == journalWhole {
+			errs = append(errs, step(r.tellHalfRestored, e))
+		}
+	}
 	errs = append(errs, r.bringAllBack(ctx, entries, unrecovered))
 	for _, e := range entries {
 		if e.Kind == journalCleanup {
@@ -157,8 +163,11 @@ func (r *Runner) recoverRestore(ctx context.Context, e store.Entry) error {
 		return r.giveUpRestore(ctx, e, note)
 	}
 	info, err := r.resolve(ctx, e.Project, e.Service)
+	if err == nil && entry.Files {
+		err = havePlace(info, placesIn(note.Options))
+	}
 	if err != nil {
-		return err
+		return r.recoverLater(ctx, e, err)
 	}
 	err = recoverer.Recover(ctx, r.cfg.Engine.Container(info), note.Options)
 	if errors.Is(err, strategy.ErrOldStateGone) {

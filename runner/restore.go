@@ -93,6 +93,9 @@ func (r *Runner) endRestore(ctx context.Context, row *store.Restore, err error) 
 	err = errors.Join(r.cfg.Store.PutRestore(last, *row), r.cfg.Store.AppendEvent(last, store.Event{
 		Actor: "owner", Kind: "restore-" + row.State, Project: row.ToProject, Service: row.ToService, Job: row.Job, RunID: of, Text: text,
 	}))
+	if row.State == store.Succeeded && row.PartOf == "" {
+		err = errors.Join(err, r.settleHalfRestored(last, *row))
+	}
 	if err != nil {
 		r.log.Error().Err(err).Str("restore", row.ID).Msg("record the end of a restore")
 	}

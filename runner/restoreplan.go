@@ -243,6 +243,11 @@ func (r *Runner) checkDestination(ctx context.Context, c *chosen) error {
 	if err := r.refuseOwnData(c.entry, info, pathsOf(c.manifest)); err != nil {
 		return &RefusedError{Why: err.Error()}
 	}
+	if c.entry.Files {
+		if err := havePlace(info, pathsOf(c.manifest)); err != nil {
+			return &RefusedError{Why: err.Error()}
+		}
+	}
 	c.info = info
 	c.options = r.restoreOptions(c)
 	if checker, ok := c.entry.Strategy.(strategy.RestoreChecker); ok {

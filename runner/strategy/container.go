@@ -27,7 +27,9 @@ type Command struct {
 	// OwnArgs names a variable that is given the container's own command line as it was configured, an argument a
 	// line. It may hold a secret, and goes from the engine straight back into the container. Empty: not wanted.
 	OwnArgs string
-	User    string    // empty: the container's own
+	User    string // empty: the container's own
+	// Created is told the engine's id of the command before it starts; its error keeps it from starting. nil: nobody asks.
+	Created func(id string) error
 	Stdin   io.Reader // nil: none. An error from Stdin other than io.EOF ends the command and is returned.
 	Stdout  io.Writer // nil: discarded
 	Stderr  io.Writer // nil: only the tail, for the error
@@ -62,6 +64,7 @@ type Info struct {
 	Mounts      []Mount
 	StopTimeout time.Duration // 0: not set (only after Inspect)
 	AutoRemove  bool          // --rm: a stop would delete it (only after Inspect)
+	StartedAt   time.Time     // when it was last started (only after Inspect)
 	Health      string        // starting, healthy, unhealthy; empty: no probe (only after Inspect)
 	Shares      []string      // ids or names of containers in whose namespaces it lives (a list tells of networks only)
 }
