@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,8 +95,16 @@ func TestSeen_LabelledContainerIsScheduledWithinTwoSecondsAndAbsentWhenGone(t *t
 	if _, err := a.runner.Prune(t.Context(), a.project+"/app/default", false, false); err == nil {
 		t.Error("an absent job was pruned without --absent")
 	}
+	_, err = a.runner.Prune(t.Context(), a.project+"/app/default", true, true)
+	a.must(err)
+	if _, err := a.store.Job(t.Context(), a.project+"/app/default"); err != nil {
+		t.Errorf("a dry run gave the job up: %v", err)
+	}
 	results, err := a.runner.Prune(t.Context(), a.project+"/app/default", true, false)
 	a.must(err)
+	if _, err := a.store.Job(t.Context(), a.project+"/app/default"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the job that was given up is still listed: %v", err)
+	}
 	if len(results) != 1 || len(a.files(a.backups())) != 0 {
 		t.Errorf("prune --absent: %+v, left %v", results, a.files(a.backups()))
 	}

@@ -21,14 +21,9 @@ func (r *Runner) PlanView(ctx context.Context) (PlanView, error) {
 	for _, row := range rows {
 		job, declared := plan.find(row.ID)
 		if !declared {
-			held, err := r.cfg.Store.Backups(ctx, row.ID)
-			if err != nil {
-				return PlanView{}, err
-			}
-			rpo := RecordedRPO(row)
-			if !row.Declared && (len(held) > 0 || rpo > 0) { // else there is nothing to give up: a label was mistyped, say
+			if !row.Declared {
 				view.Next = append(view.Next, NextRun{
-					Job: row.ID, Strategy: row.Strategy, Absent: true, AbsentSince: row.AbsentSince, RPOSeconds: int64(rpo.Seconds()),
+					Job: row.ID, Strategy: row.Strategy, Absent: true, AbsentSince: row.AbsentSince, RPOSeconds: int64(RecordedRPO(row).Seconds()),
 				})
 			}
 			continue

@@ -230,7 +230,7 @@ func (r *Runner) removeBackup(ctx context.Context, run store.Run, a store.Artifa
 	return nil
 }
 
-// pruneAbsent removes every backup of a job that no container declares any more.
+// pruneAbsent removes every backup of a job that no container declares any more, and forgets the job when none is left.
 func (r *Runner) pruneAbsent(ctx context.Context, row store.Job, dryRun bool) ([]PruneResult, error) {
 	runs, err := r.cfg.Store.Backups(ctx, row.ID)
 	if err != nil {
@@ -244,7 +244,13 @@ func (r *Runner) pruneAbsent(ctx context.Context, row store.Job, dryRun bool) ([
 			}
 		}
 	}
-	return out, resultErrors(out)
+	if err := resultErrors(out); err != nil || dryRun {
+		return out, err
+	}
+	if runs, err = r.cfg.Store.Backups(ctx, row.ID); err != nil || len(runs) > 0 {
+		return out, err
+	}
+	return out, r.cfg.Store.ForgetJob(ctx, row.ID)
 }
 
 func resultErrors(results []PruneResult) error {

@@ -112,6 +112,13 @@ func (s *Store) Job(ctx context.Context, id string) (Job, error) {
 	return j, s.fail("read job "+id, err)
 }
 
+// ForgetJob drops a job that no container declares. Its runs stay in the history; if it comes back, it begins anew. A
+// declared job is left alone.
+func (s *Store) ForgetJob(ctx context.Context, id string) error {
+	_, err := s.exec(ctx, "forget job "+id, "DELETE FROM jobs WHERE id = ? AND declared = 0", id)
+	return err
+}
+
 // SetTick notes the newest tick that was dealt with and when the next one comes. A zero last keeps the one that is
 // known: a tick that was dealt with is never forgotten. A zero next says that none comes.
 func (s *Store) SetTick(ctx context.Context, jobID string, last, next time.Time) error {

@@ -105,6 +105,25 @@ func TestPutJobs_AbsentJobIsRememberedAndItsAbsenceNotCaughtUp(t *testing.T) {
 	}
 }
 
+func TestForgetJob_DropsAbsentJobsAndNoOthers(t *testing.T) {
+	s, _ := openTest(t)
+	_, err := s.PutJobs(t.Context(), []Job{job("default", "1"), job("other", "1")})
+	no(t, err)
+	no(t, s.CreateRun(t.Context(), testRun("r", Succeeded, start)))
+	_, err = s.PutJobs(t.Context(), []Job{job("other", "1")})
+	no(t, err)
+	no(t, s.ForgetJob(t.Context(), "shop/db/default"))
+	no(t, s.ForgetJob(t.Context(), "shop/db/other")) // declared
+	all, err := s.Jobs(t.Context(), true)
+	no(t, err)
+	if len(all) != 1 || all[0].ID != "shop/db/other" {
+		t.Errorf("left: %+v", all)
+	}
+	if _, err := s.Run(t.Context(), "r"); err != nil {
+		t.Errorf("its run: %v", err)
+	}
+}
+
 func TestSetTick_ForgetsNoTickAndKnowsItsJob(t *testing.T) {
 	s, _ := openTest(t)
 	_, err := s.PutJobs(t.Context(), []Job{job("default", "1")})

@@ -92,7 +92,7 @@ func (p *program) printAbsent(next []runner.NextRun) {
 			continue
 		}
 		if first {
-			fmt.Fprintln(p.out, "\nDeclared by no container any more; the backups stay until they are given up:")
+			fmt.Fprintln(p.out, "\nDeclared by no container any more. Backups that they have stay until the job is given up:")
 			first = false
 		}
 		line := "  simpledeploy-backup prune " + n.Job + " --absent"

@@ -14,7 +14,7 @@ func pruneCommand() command {
 		name: "prune", args: "[PROJECT/SERVICE/JOB]", short: "Apply retention now",
 		long: "The last good backup of a declared job is never removed, and neither is anything that the appliance did not write.\n" +
 			"Jobs that no container declares any more are left alone unless --absent asks for them: then all of their backups\n" +
-			"go, the last good one too, but for pinned ones.",
+			"go, the last good one too, but for pinned ones, and a job that has none left is forgotten; its runs stay in the history.",
 		example: "simpledeploy-backup prune --dry-run\nsimpledeploy-backup prune old/db/default --absent",
 		setup: func(fs *flag.FlagSet) action {
 			asJSON := jsonFlag(fs)
