@@ -60,3 +60,23 @@ func TestRestore_APlaceThatTheServiceLostIsRefusedBeforeAnythingIsDone(t *testin
 		t.Errorf("events: %+v, health: %+v", events, a.runner.Health(t.Context()))
 	}
 }
+
+func TestRestore_ADatabaseWhosePlaceTheServiceLostIsRefused(t *testing.T) {
+	a := newAppliance(t)
+	keys := map[string]string{"strategy": "sqlite", "schedule": "manual", "retries": "0"}
+	app := a.sqliteService("app", keys)
+	app.Exec(t, "db", "make", "/data/app.db")
+	a.start()
+	run := a.succeeded(a.run("app"))
+	elsewhere := enginetest.Run(t, enginetest.RunOptions{
+		Image: enginetest.SQLiteImage(t), Volumes: []string{enginetest.Volume(t) + ":/newplace"}, Labels: a.labels("elsewhere", keys),
+	})
+	req := runner.RestoreRequest{Project: a.project, Service: "app", RunID: run.ID, ToProject: a.project, ToService: "elsewhere"}
+	_, err := a.runner.StartRestore(t.Context(), req)
+	if refused := (&runner.RefusedError{}); !errors.As(err, &refused) || !strings.Contains(err.Error(), "/data/app.db") {
+		t.Errorf("the restore: %v", err)
+	}
+	if h := a.runner.Health(t.Context()); !h.Healthy || len(a.journal()) > 0 || stateOf(t, elsewhere) != "running" {
+		t.Errorf("a refused restore left %+v and the journal %+v", h, a.journal())
+	}
+}

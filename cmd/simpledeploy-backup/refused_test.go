@@ -16,7 +16,7 @@ import (
 // answering is a data folder on whose control socket each path gets its answer, and everything else none.
 func answering(t *testing.T, answers map[string]string) map[string]string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "sd") // a socket's path is short
+	dir, err := os.MkdirTemp("", "sd") //nolint:usetesting // a socket's path is short
 	if err != nil {
 		t.Fatal(err)
 	}
