@@ -46,8 +46,9 @@ type RestorePlan struct {
 	StoredBytes int64     `json:"stored_bytes"`
 	RawBytes    int64     `json:"raw_bytes"`
 	Safety      bool      `json:"safety"`
-	Stops       []string  `json:"stops,omitempty"` // containers stopped meanwhile
-	Notes       []string  `json:"notes,omitempty"` // what the owner should know
+	NothingHere bool      `json:"nothing_here,omitempty"` // no safety backup, as nothing is there that could be saved
+	Stops       []string  `json:"stops,omitempty"`        // containers stopped meanwhile
+	Notes       []string  `json:"notes,omitempty"`        // what the owner should know
 }
 
 // Progress is how far a run or a restore is.

@@ -27,14 +27,15 @@ type GroupRestoreRequest struct {
 
 // GroupRestorePlan is what the restore of a group run would do, shown before it does it.
 type GroupRestorePlan struct {
-	GroupRun string        `json:"group_run"`
-	Group    string        `json:"group"`
-	Project  string        `json:"project"`
-	TakenAt  time.Time     `json:"taken_at"`
-	Members  []RestorePlan `json:"members"` // in the order in which they are restored
-	Lacks    []string      `json:"lacks,omitempty"`
-	Safety   bool          `json:"safety"`
-	Stops    []string      `json:"stops,omitempty"` // containers stopped from before the first until after the last
+	GroupRun    string        `json:"group_run"`
+	Group       string        `json:"group"`
+	Project     string        `json:"project"`
+	TakenAt     time.Time     `json:"taken_at"`
+	Members     []RestorePlan `json:"members"` // in the order in which they are restored
+	Lacks       []string      `json:"lacks,omitempty"`
+	Safety      bool          `json:"safety"`
+	NothingHere bool          `json:"nothing_here,omitempty"` // no safety backup, as no member has anything that could be saved
+	Stops       []string      `json:"stops,omitempty"`        // containers stopped from before the first until after the last
 }
 
 // chosenGroup is everything that a restore of a group run works with, checked.
@@ -55,10 +56,12 @@ func (r *Runner) PlanGroupRestore(ctx context.Context, req GroupRestoreRequest) 
 	if err != nil {
 		return GroupRestorePlan{}, err
 	}
-	plan := GroupRestorePlan{GroupRun: c.row.ID, Group: c.row.Name, Project: c.row.Project, TakenAt: c.row.StartedAt, Lacks: c.lacks, Safety: !req.NoSafety}
+	plan := GroupRestorePlan{GroupRun: c.row.ID, Group: c.row.Name, Project: c.row.Project, TakenAt: c.row.StartedAt, Lacks: c.lacks, Safety: !req.NoSafety, NothingHere: !req.NoSafety}
 	for _, m := range c.members {
 		plan.Members = append(plan.Members, m.plan)
+		plan.NothingHere = plan.NothingHere && m.plan.NothingHere
 	}
+	plan.Safety = plan.Safety && !plan.NothingHere
 	for _, info := range c.stops {
 		plan.Stops = append(plan.Stops, info.Name)
 	}

@@ -98,7 +98,7 @@ func (r *Runner) planSafety(ctx context.Context, c *chosen) {
 	_, note, err := r.toSave(ctx, *c)
 	switch {
 	case errors.Is(err, strategy.ErrNothing):
-		c.plan.Safety = false
+		c.plan.Safety, c.plan.NothingHere = false, true
 		of := c.safetyNote(RestoreRequest{})
 		c.plan.Notes = slices.DeleteFunc(c.plan.Notes, func(n string) bool { return slices.Contains(of, n) })
 		note = "there will be no safety backup: " + err.Error()

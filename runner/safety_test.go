@@ -64,7 +64,7 @@ func TestRestore_NamedDatabasesThatAreNotThereNeedNoSafetyBackup(t *testing.T) {
 			req := runner.RestoreRequest{Project: a.project, Service: "db"}
 			plan, err := a.runner.PlanRestore(t.Context(), req)
 			a.must(err)
-			if plan.Safety || !strings.Contains(strings.Join(plan.Notes, "\n"), "none of the databases of the backup is there yet (shop, blog)") {
+			if plan.Safety || !plan.NothingHere || !strings.Contains(strings.Join(plan.Notes, "\n"), "none of the databases of the backup is there yet (shop, blog)") {
 				t.Errorf("the plan says safety %t and %q", plan.Safety, plan.Notes)
 			}
 			row := a.restore(req)

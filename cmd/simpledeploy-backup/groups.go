@@ -203,11 +203,7 @@ func (p *program) printGroupRestorePlan(plan runner.GroupRestorePlan) error {
 	for _, l := range plan.Lacks {
 		t.row("LACKS", l)
 	}
-	safety := "what is there now is backed up first, as one restore point"
-	if !plan.Safety {
-		safety = "NONE: what is there now is replaced for good"
-	}
-	t.row("safety", safety)
+	t.row("safety", safetyText(plan.Safety, plan.NothingHere, ", as one restore point"))
 	if len(plan.Stops) > 0 {
 		t.row("stops meanwhile", strings.Join(plan.Stops, ", "))
 	}

@@ -129,3 +129,16 @@ func TestPrintGroupRestored_TellsEveryPartAndTheWayBack(t *testing.T) {
 		}
 	}
 }
+
+func TestSafetyText_TellsAWishFromNothingToSave(t *testing.T) {
+	for _, c := range []struct {
+		saved, nothingHere bool
+		want               string
+	}{
+		{true, false, "backed up first, as one"}, {false, true, "none: nothing is there"}, {false, false, "NONE: what is there now is replaced for good"},
+	} {
+		if got := safetyText(c.saved, c.nothingHere, ", as one restore point"); !strings.Contains(got, c.want) {
+			t.Errorf("saved %v, nothing here %v: %q", c.saved, c.nothingHere, got)
+		}
+	}
+}

@@ -75,11 +75,7 @@ func (p *program) printRestorePlan(plan runner.RestorePlan, proof json.RawMessag
 	for _, loss := range losses(plan, proof, time.Now()) {
 		t.row("lost", loss)
 	}
-	safety := "what is there now is backed up first"
-	if !plan.Safety {
-		safety = "NONE: what is there now is replaced for good"
-	}
-	t.row("safety", safety)
+	t.row("safety", safetyText(plan.Safety, plan.NothingHere, ""))
 	if len(plan.Stops) > 0 {
 		t.row("stops meanwhile", strings.Join(plan.Stops, ", "))
 	}
@@ -87,6 +83,17 @@ func (p *program) printRestorePlan(plan runner.RestorePlan, proof json.RawMessag
 		t.row("note", n)
 	}
 	return t.flush()
+}
+
+// safetyText says what becomes of what is there now.
+func safetyText(saved, nothingHere bool, how string) string {
+	switch {
+	case saved:
+		return "what is there now is backed up first" + how
+	case nothingHere:
+		return "none: nothing is there that could be backed up"
+	}
+	return "NONE: what is there now is replaced for good"
 }
 
 // confirm asks a person. Where nobody can answer, nothing is done.
