@@ -63,11 +63,19 @@ func (r *Runner) holdAndDump(ctx context.Context, b *backup) error {
 		return failed(causeHold, false, errors.Join(err, release()))
 	}
 	r.noteWriters(ctx, b)
-	return r.dump(ctx, b, func() error {
+	err = r.dump(ctx, b, func() error {
 		err := release()
 		b.run.ReleasedAt = r.now()
 		return err
 	})
+	// Asked again, whatever else failed: no further attempt may read the files of a service that is not back.
+	if back := release(); err != nil && back != nil && !errors.Is(back, errNotHeld) {
+		if !errors.Is(err, back) {
+			err = errors.Join(err, back)
+		}
+		return failed(causeHold, false, err)
+	}
+	return err
 }
 
 // prepare finds the container and a target, and sees that they fit. When it returns the record knows where the backup

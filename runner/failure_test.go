@@ -96,15 +96,22 @@ func TestRun_PostgresThatCannotBeDumpedIsFailed(t *testing.T) {
 	}
 }
 
+// smallTarget is a target called small, on a disk of three MiB.
+func (a *appliance) smallTarget() string {
+	a.t.Helper()
+	small := filepath.Join(a.t.TempDir(), "small")
+	a.must(os.Mkdir(small, 0o700))
+	if out, err := exec.CommandContext(a.t.Context(), "mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", small).CombinedOutput(); err != nil {
+		a.t.Skipf("a small disk needs the right to mount: %v: %s", err, out)
+	}
+	a.t.Cleanup(func() { _ = exec.Command("umount", small).Run() })
+	a.paths["small"] = small
+	return small
+}
+
 func TestRun_FullTargetGetsNothingAndTheOtherHoldsTheBackup(t *testing.T) {
 	a := newAppliance(t)
-	small := filepath.Join(t.TempDir(), "small")
-	a.must(os.Mkdir(small, 0o700))
-	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", small).CombinedOutput(); err != nil {
-		t.Skipf("a small disk needs the right to mount: %v: %s", err, out)
-	}
-	t.Cleanup(func() { _ = exec.Command("umount", small).Run() })
-	a.paths["small"] = small
+	small := a.smallTarget()
 	c := a.idle("app", map[string]string{"strategy": "volume", "schedule": "manual", "target": "small,local"})
 	c.Exec(t, "sh", "-c", "head -c 8000000 /dev/urandom > /files/big")
 	a.start()

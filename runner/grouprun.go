@@ -89,8 +89,8 @@ func (r *Runner) beginGroup(ctx context.Context, row *store.GroupRun, queued Gro
 	plan := r.Snapshot()
 	now, _ := plan.group(row.Project, row.Name)
 	row.State, row.StartedAt, row.Refused = store.Running, r.now(), now.Refused
-	if row.Warnings, err = r.leftGroup(ctx, *row, runs); err != nil {
-		return nil, err
+	if row.Warnings, err = r.leftGroup(ctx, *row, runs); err != nil { // it only looks for what to warn of
+		r.log.Warn().Err(err).Str("group", row.Project+"/"+row.Name).Msg("compare with the group's last run")
 	}
 	if err := r.cfg.Store.UpdateGroupRun(ctx, *row); err != nil {
 		return nil, err

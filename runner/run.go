@@ -121,6 +121,8 @@ func (r *Runner) finish(ctx context.Context, run *store.Run, err error) {
 	if err := r.cfg.Store.UpdateRun(last, *run); err != nil {
 		r.log.Error().Err(err).Str("job", run.JobID()).Str("run", run.ID).Msg("record the end of a run")
 		r.storeErr.Store(err.Error())
+	} else {
+		r.storeErr.Store("")
 	}
 	r.tell(last, *run)
 	if run.State == store.Succeeded || run.State == store.Partial {
