@@ -34,7 +34,7 @@ type Runner struct {
 	progress  progressTable
 	held      heldTable
 	restoring sync.Map   // run ids whose backups a restore reads: they are not pruned
-	settling  sync.Mutex // one settleRun at a time
+	settling  sync.Mutex // one interrupted run, or group run, is settled at a time
 
 	interrupted []store.Run // of the last process, settled by recoverAll
 	waiting     []store.Run // queued by the last process

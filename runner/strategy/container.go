@@ -37,7 +37,7 @@ type Command struct {
 
 // HelperCommand is one operation of the helper program (see runner/helper) on paths of the container.
 type HelperCommand struct {
-	Op       string   // "archive", "restore", "recover"
+	Op       string   // what the helper program shall do: its operations
 	Args     any      // JSON for the operation; never holds a secret
 	Paths    []string // absolute container paths; each must lie on a mount
 	Writable bool     // mounts are read-only otherwise
